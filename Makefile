@@ -1,0 +1,47 @@
+# The doors to the project. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format shell bench prove lock install install-tests install-browser
+python := .venv/bin/python
+compile := $(python) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+export ONLY # make prove ONLY=…, make bench ONLY=…
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+run: install ## Start everything on http://localhost:8000 (another port: PORT=8123 make run); Ctrl-C stops it
+	@exec $(python) -m telemed.run
+
+test: install-browser lint ## Lint, tests on a fresh database (PG=/usr/lib/postgresql/15/bin: on that one), browser journeys
+	@$(python) -m telemed.embedded --throwaway $(if $(PG),--pg $(PG)) -- $(python) -m pytest -n 2 -m "not browser"
+	@$(python) -m pytest -m browser tests/browser
+
+lint: install-tests ## Style, types, templates and the borders between the parts
+	@$(python) -m ruff check
+	@$(python) -m ruff format --check
+	@$(python) -m djlint --quiet --check templates
+	@$(python) -m djlint --quiet --lint templates
+	@TELEMED_MODE=demo $(python) -m mypy .
+	@$(python) .venv/bin/lint-imports
+
+format: install-tests ## Put code and templates into shape
+	@$(python) -m ruff check --fix
+	@$(python) -m ruff format
+	@$(python) -m djlint --quiet --reformat templates
+
+shell: install ## A Django shell on the running (or else a freshly started) database
+	@$(python) -m telemed.embedded -- $(python) manage.py shell
+
+bench: install-tests ## Measure (ONLY=… picks one)
+	@$(python) -m tests.bench
+
+prove: install-browser ## Show the promises under load and failure (ONLY=… picks one)
+	@$(python) -m tests.prove
+
+lock: install-tests ## Turn the lists in pyproject.toml into files with versions and hashes
+	@$(compile) -o requirements.txt
+	@$(compile) --extra test -c requirements.txt -o tests/requirements.txt
+
+install-tests: wanted = --tests
+install-browser: wanted = --tests --browser
+install install-tests install-browser:
+	@python=$$(sh telemed/embedded/python.sh) && "$$python" -m telemed.embedded.install $(wanted)

@@ -1,0 +1,6 @@
+"""What staff see of each domain. Record text is not shown here: lists and forms hold references and states."""
+
+from adminops.admin import accounts, billing, consultations, core, doctors, notifications, patients
+from adminops.site import site
+
+__all__ = ["accounts", "billing", "consultations", "core", "doctors", "notifications", "patients", "site"]

@@ -1,0 +1,44 @@
+from typing import Any
+
+from django.contrib.admin import register
+from django.http import HttpRequest
+
+from adminops.admin.base import Table
+from adminops.site import site
+from telemed.accounts.models import Clinic, User
+from telemed.core import audit
+
+
+@register(User, site=site)
+class UserAdmin(Table):
+    list_display = ("__str__", "role", "is_active", "is_staff", "joined_at", "last_login")
+    list_filter = ("role", "is_active", "is_staff")
+    search_fields = ("email", "phone", "name")
+    fields = (
+        "email",
+        "phone",
+        "name",
+        "role",
+        "language",
+        "time_zone",
+        "is_active",
+        "is_staff",
+        "joined_at",
+        "last_login",
+    )
+    readonly_fields = ("email", "phone", "role", "joined_at", "last_login")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        audit.record("update", "accounts.user", obj.pk, by=request.user, purpose="HOPERAT")  # type: ignore[arg-type]
+
+
+@register(Clinic, site=site)
+class ClinicAdmin(Table):
+    list_display = ("name", "country", "time_zone", "currency")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not Clinic.objects.exists()

@@ -1,0 +1,57 @@
+from auditlog.models import LogEntry
+from django.contrib.admin import display, register
+
+from adminops.admin.base import ReadOnly
+from adminops.site import site
+from telemed.accounts.models import User
+from telemed.core.models import AuditEvent, Delivery, Event
+
+
+@register(AuditEvent, site=site)
+class AuditEventAdmin(ReadOnly):
+    """Who did what to whose record. Nothing here can be changed, by anyone."""
+
+    list_display = ("at", "actor", "actor_role", "action", "entity", "patient_id", "purpose", "outcome", "channel")
+    list_filter = ("action", "actor_role", "channel", "purpose", "outcome", "at")
+    search_fields = ("=actor_id", "=patient_id", "=entity_id", "=request_id")
+    fields = (
+        "at",
+        "actor_id",
+        "actor_role",
+        "action",
+        "entity",
+        "entity_id",
+        "patient_id",
+        "purpose",
+        "outcome",
+        "channel",
+        "request_id",
+        "network",
+    )
+
+    @display(description="actor")
+    def actor(self, row: AuditEvent) -> str:
+        return str(User.objects.filter(pk=row.actor_id).first() or row.actor_id or "-")
+
+
+@register(Event, site=site)
+class EventAdmin(ReadOnly):
+    list_display = ("name", "entity_id", "by_id", "at")
+    list_filter = ("name",)
+    search_fields = ("=entity_id",)
+
+
+@register(Delivery, site=site)
+class DeliveryAdmin(ReadOnly):
+    list_display = ("event", "subscriber", "state", "attempts", "due_at", "error")
+    list_filter = ("state", "subscriber")
+    list_select_related = ("event",)
+
+
+@register(LogEntry, site=site)
+class ChangeAdmin(ReadOnly):
+    list_display = ("timestamp", "actor", "action", "content_type", "object_repr", "changes_str")
+    list_filter = ("action", "content_type")
+    list_select_related = ("actor", "content_type")
+    fields = ("timestamp", "actor", "action", "content_type", "object_pk", "object_repr", "changes_str")
+    readonly_fields = fields

@@ -1,0 +1,28 @@
+from django.contrib.admin import register
+
+from adminops.admin.base import ReadOnly
+from adminops.site import site
+from telemed.notifications.models import Message
+
+
+@register(Message, site=site)
+class MessageAdmin(ReadOnly):
+    """What was sent and whether it arrived; the words and the address stay sealed."""
+
+    list_display = ("kind", "channel", "state", "attempts", "created_at", "sent_at", "error")
+    list_filter = ("state", "channel", "kind")
+    fields = (
+        "kind",
+        "channel",
+        "state",
+        "user",
+        "language",
+        "attempts",
+        "due_at",
+        "created_at",
+        "sent_at",
+        "read_at",
+        "receipt",
+        "error",
+    )
+    list_select_related = ("user",)

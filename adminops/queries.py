@@ -1,0 +1,67 @@
+"""The figures of the dashboard."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from billing.models import Payment, Refund
+from billing.states import PaymentState, RefundState
+from consultations.models import Appointment, Consultation
+from consultations.states import AppointmentState, ConsultationState
+from doctors.models import Doctor
+from doctors.states import DoctorState
+from telemed.core import clock
+from telemed.core.models import Delivery
+from telemed.notifications.models import Message
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that somebody may have to act on."""
+
+    label: str
+    value: int
+    link: str
+    alarming: bool = False
+
+
+def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
+    today = now.astimezone(tz).date()
+    since, until = clock.at(today, time(), tz), clock.at(today + timedelta(days=1), time(), tz)
+    gone = [AppointmentState.HELD, AppointmentState.EXPIRED, AppointmentState.CANCELLED]
+    visits = Appointment.objects.filter(starts_at__gte=since, starts_at__lt=until).exclude(state__in=gone).count()
+    live = Consultation.objects.filter(state__in=[ConsultationState.OPEN, ConsultationState.LIVE]).count()
+    applied = Doctor.objects.filter(state=DoctorState.APPLIED).count()
+    unpaid = Payment.objects.filter(state=PaymentState.FAILED, created_at__gte=since).count()
+    stuck = Refund.objects.filter(state=RefundState.FAILED).count()
+    unsent = Message.objects.filter(state=Message.State.FAILED, created_at__gte=now - timedelta(days=7)).count()
+    dead = Delivery.objects.filter(state=Delivery.State.DEAD).count()
+    return [
+        Figure(_("Visits today"), visits, reverse("admin:consultations_appointment_changelist")),
+        Figure(_("Rooms in use"), live, reverse("admin:consultations_appointment_changelist")),
+        Figure(_("Doctors to verify"), applied, reverse("admin:verify"), applied > 0),
+        Figure(
+            _("Payments refused today"), unpaid, reverse("admin:billing_payment_changelist") + "?state__exact=failed"
+        ),
+        Figure(
+            _("Refunds that need a person"),
+            stuck,
+            reverse("admin:billing_refund_changelist") + "?state__exact=failed",
+            stuck > 0,
+        ),
+        Figure(
+            _("Messages not sent, 7 days"),
+            unsent,
+            reverse("admin:notifications_message_changelist") + "?state__exact=failed",
+            unsent > 0,
+        ),
+        Figure(
+            _("Work that was given up"),
+            dead,
+            reverse("admin:core_delivery_changelist") + "?state__exact=dead",
+            dead > 0,
+        ),
+    ]

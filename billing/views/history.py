@@ -1,0 +1,35 @@
+"""A patient's payments and receipts."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from billing import queries, wording
+from billing.models import Payment
+from telemed.core import audit, files
+
+PER_PAGE = 25
+
+
+@require_GET
+def payments(request: HttpRequest) -> HttpResponse:
+    page = Paginator(queries.payments_of(request.user), PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(payment, wording.service(payment.appointment), wording.standing(payment)) for payment in page]
+    return render(request, "billing/payments.html", {"page": page, "rows": rows, "section": "account"})
+
+
+@require_GET
+@transaction.atomic
+def receipt(request: HttpRequest, payment_id: UUID) -> StreamingHttpResponse:
+    rows = Payment.objects.for_user(request.user).select_related("receipt")
+    payment = get_object_or_404(rows, pk=payment_id)
+    if payment.receipt is None:
+        raise Http404
+    user: Any = request.user
+    audit.record("read", "billing.receipt", payment.pk, by=user, patient_id=payment.patient_id, purpose="PATRQT")
+    return files.respond(payment.receipt)

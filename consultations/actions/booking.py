@@ -1,0 +1,215 @@
+"""Booking: hold a slot, keep it, confirm it, let it go. The database decides every race."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from consultations.actions import visits
+from consultations.models import Appointment
+from consultations.queries import Slot
+from consultations.states import BLOCKING, AppointmentState
+from patients.actions import consents, profile
+from patients.models import Patient
+from telemed.accounts.models import User
+from telemed.core import audit, realtime, states
+from telemed.core.ids import code, uuid7
+from telemed.core.problems import Refusal
+
+
+class SlotTaken(Refusal):
+    code = "slot_taken"
+    sentence = _("This time was just taken. Here are the nearest free ones.")
+
+
+class SlotGone(Refusal):
+    code = "slot_gone"
+    sentence = _("This time cannot be booked any more. Here are the nearest free ones.")
+
+
+class PatientBusy(Refusal):
+    code = "patient_busy"
+    sentence = _("You have another visit at this time. Choose another time, or cancel the other visit first.")
+
+
+class HoldExpired(Refusal):
+    code = "hold_expired"
+    sentence = _("The ten minutes are over and the time is free again. What you typed is kept; choose a time to go on.")
+
+
+class NoMoreTime(Refusal):
+    code = "no_more_time"
+    sentence = _("This time cannot be held any longer.")
+
+
+# One statement writes the hold, its event and its audit line, or nothing. ON CONFLICT covers the unique start and both
+# exclusion constraints without the deadlocks that catching their violations brings (see docs/decisions/0004).
+HOLD = """
+WITH held AS (
+    INSERT INTO consultations_appointment (id, reference, doctor_id, patient_id, visit_type_id, booked_by_id, state, mode,
+        starts_at, ends_at, price, currency, shares_record, hold_expires_at, hold_extensions, created_at)
+    VALUES (%(id)s, %(reference)s, %(doctor)s, %(patient)s, %(visit_type)s, %(by)s, 'held', %(mode)s,
+        %(starts_at)s, %(ends_at)s, %(price)s, %(currency)s, false, %(expires)s, 0, %(now)s)
+    ON CONFLICT DO NOTHING RETURNING id
+), told AS (
+    INSERT INTO core_event (id, name, entity_id, by_id, at, data)
+    SELECT %(event)s, 'consultations.appointment.held', id, %(by)s, %(now)s, '{}' FROM held
+), noted AS (
+    INSERT INTO core_auditevent (at, actor_id, actor_role, action, patient_id, entity, entity_id, purpose, outcome,
+        channel, request_id, network, canonical, leaf)
+    SELECT %(audit_at)s, %(by)s, %(role)s, 'create', %(patient)s, 'consultations.appointment', id, 'TREAT', 'done',
+        %(channel)s, %(request_id)s, %(network)s, %(canonical)s, %(leaf)s FROM held
+)
+SELECT id FROM held
+"""
+
+
+def hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointment:
+    """Reserve ``slot`` for the patient for HOLD_MINUTES. Raises SlotTaken or PatientBusy.
+
+    Holding the same slot twice returns the same hold. Holding another lets the earlier one go.
+    """
+    appointment_id = _insert(slot, patient, by, now)
+    if appointment_id is None and _clear_stale(slot, patient, now):
+        appointment_id = _insert(slot, patient, by, now)
+    if appointment_id is None:
+        return _own_hold(slot, patient, now)
+    held = {row.pk: row for row in Appointment.objects.filter(patient=patient, state=AppointmentState.HELD)}
+    mine = held.pop(appointment_id)
+    for earlier in held.values():
+        release(earlier, by=by, now=now)
+    _tell_lists(slot.visit_type.doctor_id)
+    return mine
+
+
+def extend(appointment: Appointment, *, by: User, now: datetime) -> None:
+    """Ten more minutes, at most HOLD_EXTENSIONS times. Raises HoldExpired or NoMoreTime."""
+    more = now + timedelta(minutes=settings.HOLD_MINUTES)
+    held = Appointment.objects.filter(pk=appointment.pk, state=AppointmentState.HELD, hold_expires_at__gt=now)
+    left = held.filter(hold_extensions__lt=settings.HOLD_EXTENSIONS)
+    if not left.update(hold_expires_at=more, hold_extensions=appointment.hold_extensions + 1):
+        raise NoMoreTime if held.exists() else HoldExpired
+
+
+@transaction.atomic
+def describe(
+    appointment: Appointment, *, reason: str | None = None, shares_record: bool | None = None, by: User, now: datetime
+) -> None:
+    """Keep what the patient says about the visit while the hold lasts. Raises HoldExpired."""
+    require_hold(appointment, now)
+    if reason is not None:
+        appointment.reason = reason
+    if shares_record is not None:
+        appointment.shares_record = shares_record
+    appointment.save(update_fields=["reason", "shares_record"])
+    audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
+
+
+def require_hold(appointment: Appointment, now: datetime) -> None:
+    """The slot is still held for the patient. Raises HoldExpired."""
+    if (
+        appointment.state != AppointmentState.HELD
+        or appointment.hold_expires_at is None
+        or appointment.hold_expires_at <= now
+    ):
+        raise HoldExpired
+
+
+def require_ready(appointment: Appointment, *, now: datetime) -> None:
+    """Everything a visit needs is there. Raises HoldExpired, ProfileMissing or ConsentMissing."""
+    require_hold(appointment, now)
+    if not appointment.patient.completed_at:
+        raise profile.ProfileMissing
+    if not appointment.reason or not consents.given(appointment.patient, consents.TELEHEALTH):
+        raise consents.ConsentMissing
+
+
+@transaction.atomic
+def confirm(appointment_id: UUID, *, by: User | None, now: datetime) -> Appointment:
+    """Turn the hold into a booked visit with its room, reminders and chart access. Raises HoldExpired.
+
+    Confirming a confirmed visit changes nothing, so that a payment may report itself twice.
+    """
+    appointment = (
+        Appointment.objects.select_for_update().select_related("doctor", "patient__user").get(pk=appointment_id)
+    )
+    if appointment.state == AppointmentState.CONFIRMED:
+        return appointment
+    require_hold(appointment, now)
+    states.move(appointment, AppointmentState.CONFIRMED, by=by.pk if by else None, now=now)
+    audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
+    visits.prepare(appointment, by=by, now=now)
+    return appointment
+
+
+def release(appointment: Appointment, *, by: User | None, now: datetime) -> None:
+    """Let a hold go before its time. One that is not held any more is left as it is."""
+    try:
+        states.move(appointment, AppointmentState.EXPIRED, by=by.pk if by else None, now=now)
+    except states.Refused:
+        return
+    _tell_lists(appointment.doctor_id)
+
+
+def expire(appointment: Appointment, *, now: datetime) -> None:
+    try:
+        states.move(appointment, AppointmentState.EXPIRED, by=None, now=now)
+    except states.Refused:
+        return
+    _tell_lists(appointment.doctor_id)
+
+
+def tidy(now: datetime) -> int:
+    """Expire the holds whose time is over. Nothing waits for this: an old hold blocks nobody."""
+    stale = list(Appointment.objects.stale_holds(now)[:500])
+    for appointment in stale:
+        expire(appointment, now=now)
+    return len(stale)
+
+
+def _insert(slot: Slot, patient: Patient, by: User, now: datetime) -> UUID | None:
+    appointment_id, kind = uuid7(), slot.visit_type
+    noted = audit.line("create", "consultations.appointment", appointment_id, by=by, patient_id=patient.pk)
+    values: dict[str, Any] = {
+        "id": appointment_id, "reference": code(8), "doctor": kind.doctor_id, "patient": patient.pk, "visit_type": kind.pk, "by": by.pk,
+        "mode": kind.mode, "starts_at": slot.starts_at, "ends_at": slot.ends_at, "price": kind.price, "currency": kind.currency,
+        "expires": now + timedelta(minutes=settings.HOLD_MINUTES), "now": now, "event": uuid7(), "audit_at": noted.at, "role": noted.actor_role,
+        "channel": noted.channel, "request_id": noted.request_id, "network": noted.network, "canonical": noted.canonical, "leaf": noted.leaf,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD, values)
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _clear_stale(slot: Slot, patient: Patient, now: datetime) -> bool:
+    """Expire the old holds that stand in the way. Returns whether there were any."""
+    in_the_way = Appointment.objects.stale_holds(now).filter(starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+    stale = list(in_the_way.filter(doctor_id=slot.visit_type.doctor_id) | in_the_way.filter(patient=patient))
+    for appointment in stale:
+        expire(appointment, now=now)
+    return bool(stale)
+
+
+def _own_hold(slot: Slot, patient: Patient, now: datetime) -> Appointment:
+    """The patient's own hold of this slot (a double click, or Back), or the reason why there is none."""
+    mine = Appointment.objects.filter(
+        patient=patient, state__in=BLOCKING, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
+    ).first()
+    if mine is None:
+        raise SlotTaken
+    if (
+        mine.visit_type_id == slot.visit_type.pk
+        and mine.starts_at == slot.starts_at
+        and mine.state == AppointmentState.HELD
+    ):
+        return mine
+    raise PatientBusy
+
+
+def _tell_lists(doctor_id: UUID) -> None:
+    """Lists of slots that are open in browsers read themselves again."""
+    realtime.broadcast(f"slots.{doctor_id.hex}", {"t": "slots", "doctor": str(doctor_id)})

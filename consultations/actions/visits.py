@@ -1,0 +1,110 @@
+"""The life of a booked visit: prepared when it is confirmed, cancelled, or settled by who really came."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from consultations.models import Appointment, Consultation, Participant, Reminder
+from consultations.states import AppointmentState, ConsultationState
+from patients.actions import sharing
+from patients.models import Grant
+from telemed.accounts.models import User
+from telemed.core import audit, realtime, states
+from telemed.core.problems import Refusal
+
+CHART_ACCESS = timedelta(days=90)  # how long after the visit the doctor may still read and write the chart
+TOGETHER_SECONDS = 20  # both in the room at the same time for this long is a visit
+
+
+class TooLate(Refusal):
+    code = "too_late"
+    sentence = _("This visit has started or is over, so it cannot be cancelled any more.")
+
+
+def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None:
+    """Open the room, the seats, the reminders and the chart for a visit that was just confirmed."""
+    before, after = (
+        timedelta(minutes=settings.ROOM["open_before_minutes"]),
+        timedelta(minutes=settings.ROOM["close_after_minutes"]),
+    )
+    room = Consultation.objects.create(
+        appointment=appointment, opens_at=appointment.starts_at - before, closes_at=appointment.ends_at + after
+    )
+    seats = (
+        (Participant.Role.DOCTOR, appointment.doctor.user_id),
+        (Participant.Role.PATIENT, appointment.patient.user_id),
+    )
+    Participant.objects.bulk_create(
+        [
+            Participant(consultation=room, role=role, user_id=user_id, order=order)
+            for order, (role, user_id) in enumerate(seats)
+        ]
+    )
+    due = [(minutes, appointment.starts_at - timedelta(minutes=minutes)) for minutes in settings.REMINDER_MINUTES]
+    Reminder.objects.bulk_create(
+        [Reminder(appointment=appointment, minutes_before=minutes, due_at=at) for minutes, at in due if at > now]
+    )
+    scope = Grant.Scope.RECORD if appointment.shares_record else Grant.Scope.VISIT
+    sharing.grant(
+        appointment.patient, user_id=appointment.doctor.user_id, scope=scope, source_id=appointment.pk, by=by, now=now,
+        expires_at=appointment.ends_at + CHART_ACCESS,
+    )  # fmt: skip
+    realtime.broadcast(f"clinic.{appointment.doctor_id.hex}", {"t": "agenda"})
+
+
+def cancel_is_free(appointment: Appointment, *, by: User, now: datetime) -> bool:
+    """Doctors always give the money back; patients get it until FREE_CANCEL_HOURS before the start."""
+    return by.pk != appointment.patient.user_id or now <= free_until(appointment)
+
+
+def free_until(appointment: Appointment) -> datetime:
+    return appointment.starts_at - timedelta(hours=settings.FREE_CANCEL_HOURS)
+
+
+@transaction.atomic
+def cancel(appointment: Appointment, *, by: User, now: datetime) -> None:
+    """Call the visit off. Raises TooLate once it has started or ended."""
+    room = Consultation.objects.select_for_update().filter(appointment=appointment).first()
+    if now >= appointment.starts_at or (room and room.state == ConsultationState.LIVE):
+        raise TooLate
+    refund = cancel_is_free(appointment, by=by, now=now)
+    try:
+        states.move(appointment, AppointmentState.CANCELLED, by=by.pk, now=now, data={"refund": refund})
+    except states.Refused as error:
+        raise TooLate from error
+    if room:
+        states.move(room, ConsultationState.ENDED, by=by.pk, now=now, ended_at=now)
+        realtime.broadcast(f"room.{room.pk.hex}", {"t": "ended"})  # who waits there learns it at once
+    sharing.close(source_id=appointment.pk, by=by, now=now)
+    audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
+    realtime.broadcast(f"clinic.{appointment.doctor_id.hex}", {"t": "agenda"})
+    realtime.broadcast(f"slots.{appointment.doctor_id.hex}", {"t": "slots", "doctor": str(appointment.doctor_id)})
+
+
+def outcome(room: Consultation) -> str:
+    """What the visit was, from who was really there."""
+    doctor, patient = (_seat(room, role) for role in (Participant.Role.DOCTOR, Participant.Role.PATIENT))
+    if min(doctor.together_seconds, patient.together_seconds) >= TOGETHER_SECONDS:
+        return AppointmentState.COMPLETED
+    if doctor.arrived_at and not patient.arrived_at:
+        return AppointmentState.PATIENT_NO_SHOW
+    if patient.arrived_at and not (doctor.arrived_at and patient.admitted):
+        return AppointmentState.DOCTOR_NO_SHOW
+    return AppointmentState.COMPLETED if doctor.arrived_at else AppointmentState.MISSED
+
+
+@transaction.atomic
+def settle(room: Consultation, *, by: User | None, now: datetime) -> None:
+    """Close the books on a visit that ended. What is settled already stays as it is."""
+    appointment = Appointment.objects.select_for_update().get(pk=room.appointment_id)
+    if appointment.state != AppointmentState.CONFIRMED:
+        return
+    states.move(appointment, outcome(room), by=by.pk if by else None, now=now)
+    audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
+    realtime.broadcast(f"clinic.{appointment.doctor_id.hex}", {"t": "agenda"})
+
+
+def _seat(room: Consultation, role: str) -> Participant:
+    return next(seat for seat in room.participants.all() if seat.role == role)

@@ -1,0 +1,55 @@
+"""What people are told about a visit: its hour in their zone, its link, its calendar file. Neutral words: a calendar is
+often shared, or on a lock screen."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from icalendar import Calendar, Event
+
+from consultations.models import Appointment
+from consultations.states import AppointmentState
+from telemed.accounts.models import User
+from telemed.core import clock
+
+
+def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: datetime) -> str:
+    """An iCalendar text (RFC 5545) with the hours as the reader's own zone has them, and that zone's rules inside."""
+    cancelled = appointment.state == AppointmentState.CANCELLED
+    event = Event()
+    event.add("uid", f"{appointment.pk}@{settings.PUBLIC_URL.split('://')[1].split(':')[0]}")
+    event.add("sequence", 1 if cancelled else 0)
+    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    event.add("summary", _("Appointment"))
+    event.add("description", _("Details: %(link)s") % {"link": f"{settings.PUBLIC_URL}{link}"})
+    event.add("url", f"{settings.PUBLIC_URL}{link}")
+    event.add("dtstamp", now)
+    event.add("dtstart", appointment.starts_at.astimezone(tz))
+    event.add("dtend", appointment.ends_at.astimezone(tz))
+    event.add("transp", "OPAQUE")
+    calendar = Calendar()
+    calendar.add("prodid", "-//telemed//visits//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
+    calendar.add_component(event)
+    year = appointment.starts_at.year
+    calendar.add_missing_timezones(first_date=date(year - 1, 1, 1), last_date=date(year + 2, 1, 1))
+    return calendar.to_ical().decode()
+
+
+def when(appointment: Appointment, person: User) -> str:
+    """'Monday 23 November 2026, 14:20 London (GMT)' in the zone of ``person``. Call while speaking to them."""
+    tz = clock.zone(person.time_zone)
+    start = appointment.starts_at
+    return f"{clock.day(start, tz)}, {clock.hour(start, tz)} {clock.zone_label(start, tz)}"
+
+
+def both(appointment: Appointment) -> list[tuple[User, str]]:
+    clinic = reverse("consultations:clinic-visit", args=[appointment.pk])
+    return [(appointment.patient.user, patient_link(appointment)), (appointment.doctor.user, clinic)]
+
+
+def patient_link(appointment: Appointment) -> str:
+    return reverse("consultations:visit", args=[appointment.pk])

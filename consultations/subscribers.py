@@ -1,0 +1,99 @@
+"""Who is told what when something happens to a visit or a prescription. The words are neutral: they reach lock screens
+and shared mailboxes."""
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from consultations.invites import both, calendar_file, patient_link, when
+from consultations.models import Appointment, Prescription
+from telemed.accounts.models import User
+from telemed.core import clock, events
+from telemed.core.models import Event
+from telemed.notifications.actions import outbox
+from telemed.notifications.actions.outbox import Notice
+
+
+@events.on("consultations.appointment.confirmed")
+def tell_both_it_is_booked(event: Event) -> None:
+    appointment = _appointment(event)
+    for person, link in both(appointment):
+        with outbox.speaking(person):
+            subject, words = _booked(appointment, person)
+            notice = Notice(subject, words, link, attachments=[_invitation(appointment, person, link)])
+        outbox.send(
+            person, notice, kind="visit.confirmed", key=f"confirmed:{appointment.pk}:{person.pk}", now=clock.now()
+        )
+
+
+@events.on("consultations.appointment.cancelled")
+def tell_both_it_is_off(event: Event) -> None:
+    appointment = _appointment(event)
+    for person, link in both(appointment):
+        with outbox.speaking(person):
+            mine = event.by_id == person.pk
+            words = (
+                _("You cancelled the appointment of %(when)s.")
+                if mine
+                else _("The appointment of %(when)s is cancelled.")
+            )
+            money = (
+                _("What was paid goes back to the card it came from.")
+                if event.data.get("refund") and appointment.price
+                else ""
+            )
+            notice = Notice(
+                subject=_("Your appointment is cancelled"),
+                body=f"{words % {'when': when(appointment, person)}} {money}".strip(),
+                link=link,
+                attachments=[_invitation(appointment, person, link)],
+            )
+        outbox.send(
+            person, notice, kind="visit.cancelled", key=f"cancelled:{appointment.pk}:{person.pk}", now=clock.now()
+        )
+
+
+@events.on("consultations.appointment.doctor_no_show")
+def say_sorry(event: Event) -> None:
+    appointment = _appointment(event)
+    person = appointment.patient.user
+    with outbox.speaking(person):
+        words = _("We are sorry: the doctor did not come to your appointment of %(when)s.")
+        money = _("You get your money back.") if appointment.price else ""
+        notice = Notice(
+            _("The doctor did not come"),
+            f"{words % {'when': when(appointment, person)}} {money}".strip(),
+            patient_link(appointment),
+        )
+    outbox.send(person, notice, kind="visit.doctor_no_show", key=f"sorry:{appointment.pk}", now=clock.now())
+
+
+@events.on("consultations.prescription.signed")
+def tell_the_patient_it_is_there(event: Event) -> None:
+    prescription = Prescription.objects.select_related("patient__user").get(pk=event.entity_id)
+    person = prescription.patient.user
+    with outbox.speaking(person):
+        notice = Notice(
+            subject=_("A new document is in your record"),
+            body=_("Your doctor has put a document into your health record. Sign in to read or print it."),
+            link=reverse("consultations:prescription", args=[prescription.pk]),
+        )
+    outbox.send(person, notice, kind="document.new", key=f"signed:{prescription.pk}", now=clock.now())
+
+
+def _appointment(event: Event) -> Appointment:
+    return Appointment.objects.select_related("doctor__user", "patient__user").get(pk=event.entity_id)
+
+
+def _booked(appointment: Appointment, person: User) -> tuple[str, str]:
+    """Patients read the doctor's name; a doctor's mail names no patient, only the reference."""
+    hour = when(appointment, person)
+    if person.pk == appointment.patient.user_id:
+        words = _("Your appointment with %(who)s is booked for %(when)s. You need no app: open the link at the time.")
+        return _("Your appointment is booked"), words % {"who": appointment.doctor.name, "when": hour}
+    words = _("A patient booked an appointment for %(when)s. Its reference is %(reference)s.")
+    return _("A new appointment"), words % {"when": hour, "reference": appointment.reference}
+
+
+def _invitation(appointment: Appointment, person: User, link: str) -> dict[str, str]:
+    text = calendar_file(appointment, tz=clock.zone(person.time_zone), link=link, now=clock.now())
+    return {"name": "appointment.ics", "type": "text/calendar", "content": text}

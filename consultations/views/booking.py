@@ -1,0 +1,219 @@
+"""Booking, one question a page: reason, who, what to share, check. The hold starts with the first and lasts through all;
+going Back shows what was typed."""
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from consultations.actions import booking, visits
+from consultations.forms import WARNING_SIGNS, ReasonForm, ShareForm
+from consultations.models import Appointment
+from consultations.queries import alternatives, find_slot
+from consultations.states import AppointmentState
+from doctors.models import VisitType
+from patients.actions import consents, profile
+from patients.forms import ProfileForm
+from telemed.accounts import kept
+from telemed.core import clock
+
+STEPS = ("reason", "who", "share", "check", "pay")
+Page = Callable[[HttpRequest, Appointment], HttpResponse]
+
+
+@require_http_methods(["GET", "POST"])
+def book(request: HttpRequest, slot_id: str) -> HttpResponse:
+    """Hold a time. A link to it (from an email, or after signing in) asks once more before it holds."""
+    user: Any = request.user
+    if user.role != "patient":
+        messages.info(request, _("Visits are booked from a patient's account."))
+        return redirect("portals:start")
+    now = clock.now()
+    slot = find_slot(slot_id, now=now)
+    if slot is None:
+        return _taken(request, slot_id, booking.SlotGone())
+    if request.method == "GET":
+        return render(request, "consultations/booking/confirm_slot.html", {"slot": slot, "section": "find"})
+    try:
+        held = booking.hold(slot, profile.record_of(user, now=now), by=user, now=now)
+    except (booking.SlotTaken, booking.PatientBusy) as refusal:
+        return _taken(request, slot_id, refusal)
+    return redirect("consultations:book-reason", held.pk)
+
+
+def held_page(view: Page) -> Callable[[HttpRequest, UUID], HttpResponse]:
+    """A page of the booking: it has a living hold of this patient, or leads to where the visit is now."""
+
+    @require_http_methods(["GET", "POST"])
+    @wraps(view)
+    def page(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+        rows = Appointment.objects.for_user(request.user).filter(patient__user_id=request.user.pk)
+        appointment = get_object_or_404(
+            rows.select_related("doctor__clinic", "patient", "visit_type"), pk=appointment_id
+        )
+        if appointment.state == AppointmentState.CONFIRMED:
+            return redirect("consultations:book-done", appointment.pk)
+        try:
+            booking.require_hold(appointment, clock.now())
+            return view(request, appointment)
+        except booking.HoldExpired as refusal:
+            return _lost(request, appointment, refusal)
+
+    return page
+
+
+@held_page
+def reason(request: HttpRequest, appointment: Appointment) -> HttpResponse:
+    form = ReasonForm(
+        request.POST or None, initial={"reason": appointment.reason or _last_reason(appointment), **kept.take(request)}
+    )
+    if request.method == "POST" and form.is_valid():
+        booking.describe(appointment, reason=form.cleaned_data["reason"], by=_user(request), now=clock.now())
+        if form.cleaned_data["signs"]:
+            chosen = [label for code, label in WARNING_SIGNS if code in form.cleaned_data["signs"]]
+            return _step(request, appointment, "urgent", {"signs": chosen})
+        return redirect("consultations:book-who", appointment.pk)
+    return _step(request, appointment, "reason", {"form": form})
+
+
+@held_page
+def who(request: HttpRequest, appointment: Appointment) -> HttpResponse:
+    patient = appointment.patient
+    form = ProfileForm(request.POST or None, initial={**ProfileForm.initial_of(patient), **kept.take(request)})
+    if request.method == "POST" and form.is_valid():
+        profile.fill_in(patient, **form.facts(), by=_user(request), now=clock.now())
+        return redirect("consultations:book-share", appointment.pk)
+    return _step(request, appointment, "who", {"form": form, "known": bool(patient.completed_at)})
+
+
+@held_page
+def share(request: HttpRequest, appointment: Appointment) -> HttpResponse:
+    text = consents.wording(consents.TELEHEALTH, str(request.LANGUAGE_CODE))
+    agreed = consents.given(appointment.patient, consents.TELEHEALTH)
+    form = ShareForm(request.POST or None, initial={"share": "record", "consent": agreed, **kept.take(request)})
+    if request.method == "POST" and form.is_valid():
+        now, user = clock.now(), _user(request)
+        consents.give(appointment.patient, text, by=user, now=now)
+        booking.describe(appointment, shares_record=form.cleaned_data["share"], by=user, now=now)
+        return redirect("consultations:book-check", appointment.pk)
+    return _step(request, appointment, "share", {"form": form, "text": text})
+
+
+@held_page
+def check(request: HttpRequest, appointment: Appointment) -> HttpResponse:
+    """Everything at a glance. Nothing is booked before the button at the end."""
+    try:
+        booking.require_ready(appointment, now=clock.now())
+    except (profile.ProfileMissing, consents.ConsentMissing) as refusal:
+        messages.info(request, str(refusal))
+        return redirect(
+            "consultations:book-who" if isinstance(refusal, profile.ProfileMissing) else "consultations:book-reason",
+            appointment.pk,
+        )
+    if request.method == "POST" and appointment.price == 0:
+        booking.confirm(appointment.pk, by=_user(request), now=clock.now())
+        return redirect("consultations:book-done", appointment.pk)
+    doctor_zone = clock.zone(appointment.doctor.time_zone)
+    context = {
+        "free_until": visits.free_until(appointment), "now": clock.now(), "doctor_zone": doctor_zone,
+        "same_hours": clock.same_wall(appointment.starts_at, clock.current_zone(), doctor_zone),
+    }  # fmt: skip
+    return _step(request, appointment, "check", context)
+
+
+@require_POST
+def more_time(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    appointment = get_object_or_404(Appointment.objects.for_user(request.user), pk=appointment_id)
+    try:
+        booking.extend(appointment, by=_user(request), now=clock.now())
+    except (booking.NoMoreTime, booking.HoldExpired) as refusal:
+        messages.warning(request, str(refusal))
+    step = request.POST.get("step", "reason")
+    return redirect(
+        "billing:pay" if step == "pay" else f"consultations:book-{step if step in STEPS else 'reason'}", appointment.pk
+    )
+
+
+@require_POST
+def release(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    appointment = get_object_or_404(
+        Appointment.objects.for_user(request.user), pk=appointment_id, state=AppointmentState.HELD
+    )
+    booking.release(appointment, by=_user(request), now=clock.now())
+    return redirect("consultations:discover")
+
+
+def done(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    """The proof of the booking. It stays at its address."""
+    rows = Appointment.objects.for_user(request.user).confirmed().select_related("doctor", "visit_type", "patient")
+    appointment = get_object_or_404(rows, pk=appointment_id)
+    return render(request, "consultations/booking/done.html", {"appointment": appointment, "section": "visits"})
+
+
+def progress(appointment: Appointment, step: str) -> dict[str, Any]:
+    """What the head of every booking page shows: the steps, and how long the time is still held."""
+    steps = STEPS if appointment.price else STEPS[:-1]
+    left = (appointment.hold_expires_at - clock.now()).total_seconds() if appointment.hold_expires_at else 0
+    return {
+        "appointment": appointment, "section": "find", "step": step, "steps": steps, "before": steps[: steps.index(step)],
+        "seconds_left": max(0, int(left)), "can_extend": appointment.hold_extensions < settings.HOLD_EXTENSIONS,
+    }  # fmt: skip
+
+
+def _step(request: HttpRequest, appointment: Appointment, name: str, extra: dict[str, Any]) -> HttpResponse:
+    form = extra.get("form")
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form is not None and form.errors else HTTPStatus.OK
+    context = {**progress(appointment, name if name in STEPS else "reason"), **extra}
+    return render(request, f"consultations/booking/{name}.html", context, status=status)
+
+
+def _lost(request: HttpRequest, appointment: Appointment, refusal: booking.HoldExpired) -> HttpResponse:
+    """The hold is over. What was typed stays with the appointment; the nearest times are one press away."""
+    context = {
+        "refusal": refusal,
+        "slots": alternatives(appointment.visit_type, appointment.starts_at, now=clock.now()),
+        "appointment": appointment,
+        "section": "find",
+    }
+    return render(request, "consultations/booking/lost.html", context, status=HTTPStatus.CONFLICT)
+
+
+def _taken(request: HttpRequest, slot_id: str, refusal: Exception) -> HttpResponse:
+    kind_hex, _dash, minutes = slot_id.partition("-")
+    try:
+        kind = VisitType.objects.bookable().select_related("doctor").filter(pk=UUID(kind_hex)).first()
+        near = max(clock.now(), clock.from_minutes(int(minutes, 16)))
+    except (ValueError, OverflowError, OSError):
+        kind = None
+    if kind is None:
+        raise Http404
+    context = {
+        "refusal": refusal,
+        "slots": alternatives(kind, near, now=clock.now()),
+        "doctor_shown": kind.doctor,
+        "section": "find",
+    }
+    return render(request, "consultations/booking/lost.html", context, status=HTTPStatus.CONFLICT)
+
+
+def _last_reason(appointment: Appointment) -> str:
+    """What the patient wrote for a hold that ran out, so that nobody types it twice."""
+    lost = Appointment.objects.filter(
+        patient=appointment.patient, state__in=[AppointmentState.EXPIRED, AppointmentState.CANCELLED]
+    ).filter(reason__isnull=False)
+    last = lost.order_by("-created_at").first()
+    return (
+        (last.reason or "") if last and (appointment.created_at - last.created_at).total_seconds() < 24 * 3600 else ""
+    )
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user

@@ -1,0 +1,147 @@
+"""The doctor's side of visits: calendar, one visit, patients and their charts."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Max
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from consultations.actions import visits
+from consultations.models import Appointment, ClinicalNote, Prescription
+from consultations.states import AppointmentState
+from doctors.models import Doctor
+from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
+from telemed.core import audit, clock
+
+
+def practice(request: HttpRequest) -> Doctor:
+    """The practice that this person runs; 404 for everybody else."""
+    doctor = Doctor.objects.for_user(request.user).select_related("clinic").first()
+    if doctor is None:
+        raise Http404
+    return doctor
+
+
+@require_GET
+def calendar(request: HttpRequest) -> HttpResponse:
+    """A week of visits, in the zone of the reader."""
+    doctor, tz = practice(request), clock.current_zone()
+    first = _monday(request.GET.get("date", ""), clock.now().astimezone(tz).date())
+    since, until = (clock.at(first + timedelta(days=days), time(), tz) for days in (0, 7))
+    rows = _booked(doctor).filter(starts_at__gte=since, starts_at__lt=until).order_by("starts_at")
+    week = [(clock.at(first + timedelta(days=number), time(12), tz), []) for number in range(7)]
+    for row in rows:
+        week[(row.starts_at.astimezone(tz).date() - first).days][1].append(row)
+    context = {
+        "doctor": doctor,
+        "section": "calendar",
+        "week": week,
+        "first": since,
+        "earlier": first - timedelta(days=7),
+        "later": first + timedelta(days=7),
+        "now": clock.now(),
+    }
+    return render(request, "consultations/clinic/calendar.html", context)
+
+
+@require_GET
+def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    """One visit as the doctor prepares it or looks back on it."""
+    doctor = practice(request)
+    appointment = get_object_or_404(_booked(doctor), pk=appointment_id)
+    audit.record(
+        "read", "consultations.appointment", appointment.pk, by=_user(request), patient_id=appointment.patient_id
+    )
+    now = clock.now()
+    context = {
+        "doctor": doctor, "section": "today", "appointment": appointment, "now": now, "stage": appointment.stage(now),
+        "note": ClinicalNote.objects.for_user(request.user).filter(consultation__appointment=appointment).first(),
+        "prescriptions": Prescription.objects.for_user(request.user).filter(consultation__appointment=appointment),
+        "chart": chart_of(request, appointment.patient_id),
+    }  # fmt: skip
+    return render(request, "consultations/clinic/visit.html", context)
+
+
+@require_POST
+def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    appointment = get_object_or_404(_booked(practice(request)), pk=appointment_id)
+    try:
+        visits.cancel(appointment, by=_user(request), now=clock.now())
+    except visits.TooLate as refusal:
+        messages.warning(request, str(refusal))
+    else:
+        messages.success(request, _("The visit is cancelled. The patient has been told and gets the money back."))
+    return redirect("consultations:clinic-visit", appointment.pk)
+
+
+@require_GET
+def patients(request: HttpRequest) -> HttpResponse:
+    """The people whose charts are open to this doctor, latest visit first. Names are encrypted, so the search is here."""
+    doctor, wanted = practice(request), request.GET.get("q", "").casefold().strip()
+    rows = (
+        Patient.objects.for_user(request.user)
+        .filter(appointments__doctor=doctor)
+        .annotate(last=Max("appointments__starts_at"))
+        .order_by("-last")[:500]
+    )
+    found = [row for row in rows if not wanted or wanted in row.name.casefold() or wanted in row.number]
+    audit.record("search", "patients.patient", by=_user(request))
+    context = {
+        "doctor": doctor,
+        "section": "patients",
+        "patients": found,
+        "q": request.GET.get("q", ""),
+        "now": clock.now(),
+    }
+    return render(request, "consultations/clinic/patients.html", context)
+
+
+@require_GET
+def patient(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+    doctor = practice(request)
+    chart = chart_of(request, patient_id)
+    rows = _booked(doctor).filter(patient_id=patient_id).order_by("-starts_at")[:20]
+    return render(
+        request,
+        "consultations/clinic/patient.html",
+        {"doctor": doctor, "section": "patients", "chart": chart, "visits": rows, "now": clock.now()},
+    )
+
+
+def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
+    """What the doctor may see of this patient now, and the line in the log that says so. 404 without an open grant."""
+    found = get_object_or_404(Patient.objects.for_user(request.user), pk=patient_id)
+    audit.record("read", "patients.chart", found.pk, by=_user(request), patient_id=found.pk)
+    whole = Grant.objects.open().filter(user_id=request.user.pk, patient=found, scope=Grant.Scope.RECORD).exists()
+    return {
+        "patient": found, "whole": whole,
+        "allergies": Allergy.objects.filter(patient=found, ended_at=None),
+        "conditions": Condition.objects.filter(patient=found, ended_at=None),
+        "timeline": TimelineEntry.objects.filter(patient=found).exclude(kind=TimelineEntry.Kind.RECEIPT).order_by("-at")[:20] if whole else [],
+    }  # fmt: skip
+
+
+def _booked(doctor: Doctor) -> Any:
+    gone = [AppointmentState.HELD, AppointmentState.EXPIRED]
+    return (
+        Appointment.objects.filter(doctor=doctor)
+        .exclude(state__in=gone)
+        .select_related("patient", "visit_type", "consultation")
+    )
+
+
+def _monday(wanted: str, today: date) -> date:
+    try:
+        day = datetime.strptime(wanted, "%Y-%m-%d").date() if wanted else today  # noqa: DTZ007 -- a calendar day has no zone
+    except ValueError:
+        day = today
+    return day - timedelta(days=day.weekday())
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user

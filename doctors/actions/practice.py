@@ -1,0 +1,95 @@
+"""A doctor's application and practice: apply, be decided upon, offer visits, work hours, be away."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+from guardian.shortcuts import assign_perm
+
+from doctors.models import KNOWN, Doctor, TimeOff, VisitType, WeeklyHours
+from doctors.states import DoctorState
+from telemed.accounts.models import Clinic, User
+from telemed.core import audit, states
+from telemed.core.ids import code
+from telemed.core.problems import Refusal
+
+
+class AlreadyRegistered(Refusal):
+    code = "already_registered"
+    sentence = KNOWN
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Wall times of one working period of a weekday (0 is Monday)."""
+
+    weekday: int
+    opens: time
+    closes: time
+
+
+def apply(user: User, *, clinic: Clinic, facts: dict[str, Any], now: datetime) -> Doctor:
+    """Ask to work here. Invisible to patients until somebody decides. Raises AlreadyRegistered."""
+    slug = f"{slugify(facts['name'])}-{code(4).lower()}"
+    try:
+        with transaction.atomic():
+            doctor = Doctor.objects.create(user=user, clinic=clinic, slug=slug, created_at=now, **facts)
+            User.objects.filter(pk=user.pk).update(role=User.Role.DOCTOR, name=facts["name"])
+            audit.record("create", "doctors.doctor", doctor.pk, by=user, purpose="HOPERAT")
+    except IntegrityError as error:
+        raise AlreadyRegistered from error
+    return doctor
+
+
+@transaction.atomic
+def decide(doctor: Doctor, to: str, *, reason: str, by: User, now: datetime) -> None:
+    """Verify, refuse or suspend. A verified doctor runs their practice and can be found. Raises states.Refused."""
+    states.move(doctor, to, by=by.pk, now=now, decided_at=now, decided_by=by, decision=reason)
+    if to == DoctorState.VERIFIED:
+        assign_perm("doctors.run_practice", doctor.user, doctor)
+    audit.record("verify", "doctors.doctor", doctor.pk, by=by, purpose="HOPERAT", outcome=to)
+
+
+@transaction.atomic
+def set_hours(doctor: Doctor, hours: list[Hours], *, by: User) -> None:
+    """Replace the weekly hours. Booked visits stay as they are."""
+    WeeklyHours.objects.filter(doctor=doctor).delete()
+    WeeklyHours.objects.bulk_create(
+        [WeeklyHours(doctor=doctor, weekday=row.weekday, opens=row.opens, closes=row.closes) for row in hours]
+    )
+    audit.record("update", "doctors.hours", doctor.pk, by=by, purpose="HOPERAT")
+
+
+@transaction.atomic
+def be_away(doctor: Doctor, *, starts_at: datetime, ends_at: datetime, by: User) -> None:
+    TimeOff.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
+    audit.record("update", "doctors.hours", doctor.pk, by=by, purpose="HOPERAT")
+
+
+@transaction.atomic
+def describe(doctor: Doctor, facts: dict[str, Any], *, by: User) -> None:
+    """Change what patients read about the doctor. Name and registration change only with a new decision."""
+    for name, value in facts.items():
+        setattr(doctor, name, value)
+    doctor.save(update_fields=list(facts))
+    audit.record("update", "doctors.doctor", doctor.pk, by=by, purpose="HOPERAT")
+
+
+@transaction.atomic
+def offer(doctor: Doctor, *, name: str, mode: str, minutes: int, price: int, currency: str, by: User) -> VisitType:
+    """Add something that can be booked. ``price`` in minor units."""
+    kind = VisitType.objects.create(
+        doctor=doctor, name=name, mode=mode, minutes=minutes, price=price, currency=currency
+    )
+    audit.record("create", "doctors.visit_type", kind.pk, by=by, purpose="HOPERAT")
+    return kind
+
+
+@transaction.atomic
+def withdraw(kind: VisitType, *, by: User) -> None:
+    """Stop offering it. Visits that were booked keep it."""
+    kind.active = False
+    kind.save(update_fields=["active"])
+    audit.record("update", "doctors.visit_type", kind.pk, by=by, purpose="HOPERAT")

@@ -1,0 +1,172 @@
+"""Doctors: who they are, what they offer, and when they work. Hours are wall time in the doctor's own zone."""
+
+from typing import Any, ClassVar, Self, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from doctors.states import MOVES, DoctorState
+from telemed.accounts.models import Clinic
+from telemed.core.ids import uuid7
+from telemed.core.money import Money
+from telemed.core.states import Moves, Stateful
+
+KNOWN = _(
+    "A doctor with this registration number is known here already. "
+    "If it is you, sign in with the other account; if not, call us."
+)
+
+
+class Specialty(models.TextChoices):
+    GENERAL_PRACTICE = "general-practice", _("General practice")
+    DERMATOLOGY = "dermatology", _("Dermatology")
+    PAEDIATRICS = "paediatrics", _("Paediatrics")
+    PSYCHIATRY = "psychiatry", _("Psychiatry")
+    GYNAECOLOGY = "gynaecology", _("Gynaecology")
+    CARDIOLOGY = "cardiology", _("Cardiology")
+    ENDOCRINOLOGY = "endocrinology", _("Endocrinology")
+    NEUROLOGY = "neurology", _("Neurology")
+    ORTHOPAEDICS = "orthopaedics", _("Orthopaedics")
+    ENT = "ent", _("Ear, nose and throat")
+
+
+class DoctorQuerySet(models.QuerySet["Doctor"]):
+    def listed(self) -> Self:
+        """Whom patients may find and book: verified, and their account is open."""
+        return self.filter(state=DoctorState.VERIFIED, user__is_active=True)
+
+    def for_user(self, user: Any) -> Self:
+        """Whose practice ``user`` runs: the doctor, and whoever was given their schedule."""
+        from guardian.shortcuts import get_objects_for_user
+
+        practices = get_objects_for_user(
+            user, "doctors.run_practice", klass=self, use_groups=False, with_superuser=False
+        )
+        return cast(Self, practices)
+
+
+class Doctor(Stateful):
+    MOVES: ClassVar[Moves] = MOVES
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="doctor")
+    user_id: UUID
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="doctors")
+    state = models.CharField(_("state"), max_length=10, choices=DoctorState, default=DoctorState.APPLIED, db_index=True)
+    name = models.CharField(_("name"), max_length=80)  # as printed: "Dr Lina Haddad"
+    slug = models.SlugField(max_length=90, unique=True)
+    specialty = models.CharField(_("specialty"), max_length=24, choices=Specialty, db_index=True)
+    qualification = models.CharField(_("qualification"), max_length=120)
+    registration_number = models.CharField(_("registration number"), max_length=40)
+    registration_council = models.CharField(_("registered with"), max_length=80)
+    languages = ArrayField(models.CharField(max_length=8), verbose_name=_("languages"))
+    biography = models.TextField(_("about"), max_length=800, blank=True)
+    practising_since = models.PositiveSmallIntegerField(_("practising since (year)"))
+    time_zone = models.CharField(_("time zone"), max_length=40)
+    decided_at = models.DateTimeField(null=True, editable=False)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False
+    )
+    decision = models.CharField(_("reason for the decision"), max_length=300, blank=True)
+    created_at = models.DateTimeField(editable=False)
+
+    objects = DoctorQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("doctor")
+        verbose_name_plural = _("doctors")
+        permissions: ClassVar[Any] = [("run_practice", "May run this doctor's practice")]
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["registration_council", "registration_number"],
+                name="doctor_registered_once",
+                violation_error_message=KNOWN,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=DoctorState.APPLIED)
+                | models.Q(decided_at__isnull=False, decided_by__isnull=False),
+                name="doctor_decided",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VisitTypeQuerySet(models.QuerySet["VisitType"]):
+    def bookable(self) -> Self:
+        return self.filter(active=True, doctor__state=DoctorState.VERIFIED, doctor__user__is_active=True)
+
+
+class VisitType(models.Model):
+    """What can be booked with a doctor: how, how long, for how much."""
+
+    class Mode(models.TextChoices):
+        VIDEO = "video", pgettext_lazy("visit", "Video")
+        AUDIO = "audio", pgettext_lazy("visit", "Sound only")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="visit_types")
+    doctor_id: UUID
+    name = models.CharField(_("name"), max_length=60)
+    mode = models.CharField(_("how"), max_length=8, choices=Mode, default=Mode.VIDEO)
+    minutes = models.PositiveSmallIntegerField(_("minutes"))
+    price = models.PositiveIntegerField(_("price"))  # minor units
+    currency = models.CharField(_("currency"), max_length=3)
+    active = models.BooleanField(_("can be booked"), default=True)
+
+    objects = VisitTypeQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=models.Q(minutes__gte=5, minutes__lte=180), name="visit_type_length")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def money(self) -> Money:
+        return Money(self.price, self.currency)
+
+
+class WeeklyHours(models.Model):
+    """The doctor sees people on this weekday (0 is Monday) between these wall times."""
+
+    id = models.BigAutoField(primary_key=True)
+    doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="weekly_hours")
+    weekday = models.PositiveSmallIntegerField()
+    opens = models.TimeField()
+    closes = models.TimeField()
+
+    class Meta:
+        verbose_name_plural = "weekly hours"
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=models.Q(weekday__lte=6), name="weekly_hours_day"),
+            models.CheckConstraint(condition=models.Q(opens__lt=models.F("closes")), name="weekly_hours_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.weekday} {self.opens}-{self.closes}"
+
+
+class TimeOff(models.Model):
+    """The doctor is away from ``starts_at`` to ``ends_at``."""
+
+    id = models.BigAutoField(primary_key=True)
+    doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="time_off")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "time off"
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=models.Q(starts_at__lt=models.F("ends_at")), name="time_off_order")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.starts_at} {self.ends_at}"

@@ -1,0 +1,103 @@
+"""A doctor's own pages about the practice: application, hours, what is offered."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from doctors.actions import practice
+from doctors.forms import AboutForm, ApplicationForm, AwayForm, HoursForm, OfferForm
+from doctors.models import Doctor
+from telemed.accounts import kept
+from telemed.accounts.context import the_clinic
+from telemed.core import clock
+from telemed.core.problems import Refusal
+
+
+@require_http_methods(["GET", "POST"])
+def application(request: HttpRequest) -> HttpResponse:
+    """Apply to work here, and see how the application stands."""
+    user: Any = request.user
+    mine = Doctor.objects.filter(user=user).first()
+    if mine or user.is_staff or hasattr(user, "patient"):
+        return render(request, "doctors/application_state.html", {"doctor_shown": mine})
+    initial = {"time_zone": user.time_zone, **kept.take(request)}
+    form = ApplicationForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            practice.apply(user, clinic=the_clinic(), facts=form.cleaned_data, now=clock.now())
+        except Refusal as refusal:
+            form.add_error("registration_number", str(refusal))
+        else:
+            return redirect("doctors:application")
+    return render(request, "doctors/application.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def availability(request: HttpRequest) -> HttpResponse:
+    doctor, user, what = _practice(request), _user(request), request.POST.get("what", "")
+    hours = HoursForm(request.POST if what == "hours" else None, initial=HoursForm.initial_of(doctor))
+    away = AwayForm(request.POST if what == "away" else None)
+    if what == "hours" and hours.is_valid():
+        practice.set_hours(doctor, hours.hours(), by=user)
+        return _saved(request, "doctors:availability")
+    if what == "away" and away.is_valid():
+        practice.be_away(doctor, **away.period(doctor.time_zone), by=user)
+        return _saved(request, "doctors:availability")
+    if what == "back":
+        get_object_or_404(doctor.time_off, pk=request.POST.get("id", "0")).delete()
+        return _saved(request, "doctors:availability")
+    days = [[[hours[f"{edge}_{day}_{part}"] for edge in ("opens", "closes")] for part in range(2)] for day in range(7)]
+    context = {
+        "doctor": doctor, "section": "availability", "hours": hours, "away": away, "now": clock.now(),
+        "week": list(zip(_weekdays(), days, strict=True)), "time_off": doctor.time_off.filter(ends_at__gt=clock.now()).order_by("starts_at"),
+    }  # fmt: skip
+    return render(request, "doctors/availability.html", context, status=422 if hours.errors or away.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def settings(request: HttpRequest) -> HttpResponse:
+    """What patients read and can book."""
+    doctor, user, what = _practice(request), _user(request), request.POST.get("what", "")
+    about = AboutForm(request.POST if what == "about" else None, instance=doctor)
+    offer = OfferForm(request.POST if what == "offer" else None)
+    if what == "about" and about.is_valid():
+        practice.describe(doctor, about.cleaned_data, by=user)
+        return _saved(request, "doctors:settings")
+    if what == "offer" and offer.is_valid():
+        practice.offer(doctor, **offer.facts(doctor.clinic.currency), by=user)
+        return _saved(request, "doctors:settings")
+    if what == "withdraw":
+        practice.withdraw(get_object_or_404(doctor.visit_types, pk=request.POST.get("id")), by=user)
+        return _saved(request, "doctors:settings")
+    context = {
+        "doctor": doctor,
+        "section": "settings",
+        "about": about,
+        "offer": offer,
+        "kinds": doctor.visit_types.filter(active=True).order_by("price"),
+    }
+    return render(request, "doctors/settings.html", context, status=422 if about.errors or offer.errors else 200)
+
+
+def _practice(request: HttpRequest) -> Doctor:
+    doctor = Doctor.objects.for_user(request.user).select_related("clinic").first()
+    if doctor is None:
+        raise Http404
+    return doctor
+
+
+def _saved(request: HttpRequest, name: str) -> HttpResponse:
+    messages.success(request, _("Saved."))
+    return redirect(name)
+
+
+def _weekdays() -> list[str]:
+    return [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user

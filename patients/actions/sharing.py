@@ -1,0 +1,42 @@
+"""Who may open the chart. A grant is a row with a reason and an end; closing it ends access at once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from patients.models import Grant, Patient
+from telemed.core import audit
+
+
+@transaction.atomic
+def grant(
+    patient: Patient,
+    *,
+    user_id: UUID,
+    scope: str,
+    source_id: UUID,
+    by: audit.Actor | None,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    """Open the chart to ``user_id`` because of the visit ``source_id``. Opening it twice changes nothing."""
+    row = Grant(
+        patient=patient,
+        user_id=user_id,
+        reason=Grant.Reason.APPOINTMENT,
+        scope=scope,
+        source_id=source_id,
+        opened_at=now,
+        expires_at=expires_at,
+    )
+    Grant.objects.bulk_create([row], ignore_conflicts=True)
+    audit.record("grant", "patients.grant", row.pk, by=by, patient_id=patient.pk)
+
+
+@transaction.atomic
+def close(*, source_id: UUID, by: audit.Actor | None, now: datetime) -> None:
+    """End the access that the visit ``source_id`` opened."""
+    for row in Grant.objects.filter(source_id=source_id, closed_at=None):
+        Grant.objects.filter(pk=row.pk, closed_at=None).update(closed_at=now)
+        audit.record("update", "patients.grant", row.pk, by=by, patient_id=row.patient_id)

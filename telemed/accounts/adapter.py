@@ -1,0 +1,30 @@
+"""What allauth asks us: the stages of a sign-in, and what follows it."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from telemed.accounts import kept
+from telemed.accounts.models import User
+from telemed.core import audit
+from telemed.core.middleware import client_ip, set_cookie
+
+
+class Adapter(DefaultAccountAdapter):
+    def get_login_stages(self) -> list[str]:
+        return ["telemed.accounts.stages.SecondFactor"]
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_ip(request)
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """Our own pages say what there is to say."""
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        audit.record("login", "accounts.user", user.pk, by=user, purpose="PATRQT")
+        set_cookie(response, settings.LANGUAGE_COOKIE_NAME, user.language, max_age=settings.LANGUAGE_COOKIE_AGE)
+        kept.remember_owner(response, user.pk)
+        return response

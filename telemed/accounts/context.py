@@ -1,0 +1,47 @@
+"""What every page knows: the clinic, and how to reach it."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from telemed.accounts.models import Clinic
+from telemed.core import clock
+from telemed.notifications.models import Message
+
+SECONDS = 30.0
+_kept: dict[str, tuple[float, Clinic]] = {}
+
+
+def the_clinic() -> Clinic:
+    """The clinic of this installation, read at most every SECONDS; made from the settings the first time."""
+    read_at, clinic = _kept.get("clinic", (0.0, None))
+    if clinic is None or read_at < time.monotonic() - SECONDS:
+        clinic = Clinic.objects.first() or Clinic.objects.create(**settings.CLINIC)
+        _kept["clinic"] = time.monotonic(), clinic
+    return clinic
+
+
+def forget_clinic() -> None:
+    _kept.clear()
+
+
+def clinic(request: HttpRequest) -> dict[str, Any]:
+    language = getattr(request, "LANGUAGE_CODE", "en")
+    return {
+        "clinic": the_clinic(),
+        "demo": settings.DEMO,
+        "language": language,
+        "direction": "rtl" if language == "ar" else "ltr",
+        "zone": clock.current_zone(),
+        "language_choices": settings.LANGUAGES,
+        "public_url": settings.PUBLIC_URL,
+        "zone_cookie": settings.ZONE_COOKIE_NAME,
+        "unread": SimpleLazyObject(lambda: _unread(request)),
+    }
+
+
+def _unread(request: HttpRequest) -> int:
+    return Message.objects.for_user(request.user).unread().count() if request.user.is_authenticated else 0

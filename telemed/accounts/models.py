@@ -1,0 +1,119 @@
+"""Who you are: one identity for three portals, the clinic, and one-time codes."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from telemed.core.ids import uuid7
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+    def reached_at(self, address: str) -> "User | None":
+        """Who signs in with this email address or E.164 number."""
+        field = "email" if "@" in address else "phone"
+        return self.filter(**{field: address}).first()
+
+    def create_user(
+        self, email: str | None = None, phone: str | None = None, password: str | None = None, **facts: Any
+    ) -> "User":
+        user = self.model(email=email.lower() if email else None, phone=phone or None, **facts)
+        user.set_password(password)
+        user.save(force_insert=True)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **facts: Any) -> "User":
+        return self.create_user(
+            email=email, password=password, role=User.Role.STAFF, is_staff=True, is_superuser=True, **facts
+        )
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A human. Reached by email, by mobile number, or both."""
+
+    class Role(models.TextChoices):
+        PATIENT = "patient", _("patient")
+        DOCTOR = "doctor", _("doctor")
+        STAFF = "staff", _("staff")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(_("email"), unique=True, null=True, blank=True)
+    phone = models.CharField(_("mobile number"), max_length=16, unique=True, null=True, blank=True)
+    name = models.CharField(_("name"), max_length=80, blank=True)
+    role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.PATIENT)
+    language = models.CharField(_("language"), max_length=8, default="en")
+    time_zone = models.CharField(_("time zone"), max_length=40, default="UTC")
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("may use the admin"), default=False)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(
+                condition=models.Q(email__isnull=False) | models.Q(phone__isnull=False), name="user_reachable"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")) | models.Q(email=None), name="user_email_lower"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.phone or str(self.pk)
+
+    @property
+    def address(self) -> str:
+        """Where one-time codes go."""
+        return self.email or self.phone or ""
+
+    def get_username(self) -> str:
+        return self.address
+
+
+class Clinic(models.Model):
+    """The practice: its name stands on every page, its zone and money are the defaults."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    country = models.CharField(_("country"), max_length=2)
+    time_zone = models.CharField(_("time zone"), max_length=40)
+    currency = models.CharField(_("currency"), max_length=3)
+    emergency_number = models.CharField(_("emergency number"), max_length=20)
+    phone = models.CharField(_("phone"), max_length=20)
+    email = models.EmailField(_("email"))
+    address = models.CharField(_("address"), max_length=200)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OneTimeCode(models.Model):
+    """A code that proves an address. Neither the code nor the address is stored, only keyed hashes of them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    purpose = models.CharField(max_length=12)
+    address = models.BinaryField(max_length=16)
+    code = models.BinaryField(max_length=16)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["expires_at"]),)
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.id}"

@@ -1,0 +1,182 @@
+"""The way in: sign up, sign in, prove an address, second factor, sign out.
+
+Whether an account exists is told only to whoever proved the address: sign-up and sign-in by code send the same message
+and show the same page.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.models import Login
+from allauth.core import ratelimit
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.hashers import make_password
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from telemed.accounts import addresses, kept
+from telemed.accounts.actions import codes, members
+from telemed.accounts.context import the_clinic
+from telemed.accounts.forms import CodeForm, SignInForm, SignUpForm
+from telemed.accounts.middleware import zone_of
+from telemed.accounts.models import User
+from telemed.core import clock
+
+PROOF = "proof"  # session key: the address that is being proved, and what for
+PURPOSE = "enter"
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    form = SignInForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        address, password = form.cleaned_data["address"], form.cleaned_data["password"]
+        if "by_code" in request.POST:
+            return _send_code(request, form, {"address": address, "intent": "signin"})
+        if not ratelimit.consume(request, action="login_failed", key=address):
+            form.add_error(None, _("Too many tries. Wait a few minutes, or ask for a code."))
+        elif user := authenticate(request, address=address, password=password):
+            return enter(request, user, _next(request))
+        else:
+            form.add_error(
+                "password", _("The address and the password do not belong together. Try again, or ask for a code.")
+            )
+    return _page(request, "accounts/login.html", form)
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def signup(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    form = SignUpForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        password = form.cleaned_data["password"]
+        hashed = make_password(password) if password else None
+        return _send_code(
+            request, form, {"address": form.cleaned_data["address"], "intent": "signup", "password": hashed}
+        )
+    return _page(request, "accounts/signup.html", form)
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def code(request: HttpRequest) -> HttpResponse:
+    """Type the code. It opens the account of the address, or makes one."""
+    proof = request.session.get(PROOF)
+    if not proof:
+        return redirect("accounts:login")
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            codes.prove(
+                UUID(proof["code"]),
+                purpose=PURPOSE,
+                address=proof["address"],
+                code=form.cleaned_data["code"],
+                now=clock.now(),
+            )
+        except (codes.WrongCode, codes.CodeExpired, codes.CodeUsed, codes.TooManyAttempts) as refusal:
+            form.add_error("code", str(refusal))
+        else:
+            return _proved(request, proof)
+    context = {
+        "form": form,
+        "sent_to": addresses.masked(proof["address"]),
+        "by_email": addresses.is_email(proof["address"]),
+    }
+    return render(request, "accounts/code.html", context, status=422 if form.errors else 200)
+
+
+@login_not_required
+@require_POST
+def resend(request: HttpRequest) -> HttpResponse:
+    proof = request.session.get(PROOF)
+    if not proof:
+        return redirect("accounts:login")
+    return _send_code(request, CodeForm(), proof)
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def confirm(request: HttpRequest) -> HttpResponse:
+    """The address is proved and no account uses it: make one, or go back."""
+    proof = request.session.get(PROOF)
+    if not proof or not proof.get("proved"):
+        return redirect("accounts:login")
+    if request.method == "POST":
+        return _join(request, proof)
+    return render(request, "accounts/confirm.html", {"address": proof["address"]})
+
+
+@login_not_required
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    get_adapter().logout(request)
+    response = redirect("portals:front")
+    response["Clear-Site-Data"] = '"cache", "storage"'
+    kept.forget_owner(response)
+    return response
+
+
+def _send_code(request: HttpRequest, form: Any, proof: dict[str, Any]) -> HttpResponse:
+    if not ratelimit.consume(request, action="code", key=proof["address"]):
+        form.add_error(None, _("We have sent several codes already. Wait a few minutes before you ask for another."))
+        template = {"signin": "accounts/login.html", "signup": "accounts/signup.html"}[proof["intent"]]
+        return _page(request, template, form)
+    now, language = clock.now(), str(request.LANGUAGE_CODE)
+    sent = codes.issue(purpose=PURPOSE, address=proof["address"], language=language, clinic=the_clinic().name, now=now)
+    request.session[PROOF] = {**proof, "code": str(sent), "next": proof.get("next") or _next(request)}
+    return redirect("accounts:code")
+
+
+def _proved(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
+    user = User.objects.reached_at(proof["address"])
+    if user:
+        del request.session[PROOF]
+        return enter(request, user, proof["next"])
+    if proof["intent"] == "signup":
+        return _join(request, proof)
+    request.session[PROOF] = {**proof, "proved": True}
+    return redirect("accounts:confirm")
+
+
+def _join(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
+    now: datetime = clock.now()
+    facts = {"language": str(request.LANGUAGE_CODE), "time_zone": zone_of(request)}
+    user = members.join(address=proof["address"], password=proof.get("password"), now=now, **facts)
+    request.session.pop(PROOF, None)
+    return enter(request, user, proof["next"], signup=True)
+
+
+def enter(request: HttpRequest, user: Any, target: str, *, signup: bool = False) -> HttpResponse:
+    """Start the session, after whatever stages this account needs."""
+    email = user.email or None
+    response: HttpResponse = perform_login(request, Login(user=user, email=email, redirect_url=target, signup=signup))
+    return response
+
+
+def _next(request: HttpRequest) -> str:
+    """Where to go after signing in: a page of ours that was asked for, else the start."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if safe else settings.LOGIN_REDIRECT_URL
+
+
+def _page(request: HttpRequest, template: str, form: Any) -> HttpResponse:
+    wanted = _next(request)
+    context = {"form": form, "next": wanted if wanted != settings.LOGIN_REDIRECT_URL else ""}
+    return render(request, template, context, status=422 if form.errors else 200)

@@ -1,0 +1,31 @@
+"""What ``manage.py check`` says beyond Django's own checks."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Tags, register
+
+
+@register(Tags.security, deploy=True)
+def demo_is_off(app_configs: Any, **_: Any) -> list[Error]:
+    if settings.DEMO:
+        return [Error("Demo mode signs anyone in. Set TELEMED_MODE=production.", id="telemed.E001")]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def keys_are_there(app_configs: Any, **_: Any) -> list[Error]:
+    wanted = {
+        "KMS_URL": settings.KMS_ROOT,
+        "SIGNING_KEY": settings.SIGNING["key"],
+        "SIGNING_CERTIFICATE": settings.SIGNING["certificate"],
+    }
+    return [
+        Error(
+            f"{name} names {path}, which does not exist.",
+            hint="manage.py make_keys makes the root key; the certificate comes from your authority.",
+            id="telemed.E002",
+        )
+        for name, path in wanted.items()
+        if not path.exists()
+    ]

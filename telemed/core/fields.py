@@ -1,0 +1,144 @@
+"""Model fields that are encrypted at rest. A model says ``EncryptedTextField(subject="patient_id")`` and reads and
+writes plain values; the column holds an envelope of ``crypto``. A value is opened when it is first read.
+
+They cannot be searched, ordered or changed with ``QuerySet.update``: the row's key is part of the encryption.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import FieldError
+from django.db import models
+from django.db.models.lookups import IsNull
+
+from telemed.core import crypto
+
+if TYPE_CHECKING:
+    Field = models.Field[Any, Any]
+else:
+    Field = models.Field
+
+
+class Sealed:
+    """An envelope as it came from the database. Printing it shows nothing."""
+
+    __slots__ = ("envelope",)
+
+    def __init__(self, envelope: bytes) -> None:
+        self.envelope = envelope
+        crypto.keyring.want(envelope)
+
+    def __repr__(self) -> str:
+        return "<sealed>"
+
+
+class _Door:
+    """Opens the value of one field of one row on first read, and keeps it on the row."""
+
+    def __init__(self, field: "EncryptedField") -> None:
+        self.field = field
+
+    def __get__(self, row: models.Model | None, owner: type[models.Model]) -> Any:
+        if row is None:
+            return self
+        if self.field.attname not in row.__dict__:
+            row.refresh_from_db(fields=[self.field.attname])
+        value = row.__dict__[self.field.attname]
+        if isinstance(value, Sealed):
+            value = row.__dict__[self.field.attname] = self.field.open(value, row.pk)
+        return value
+
+    def __set__(self, row: models.Model, value: Any) -> None:
+        row.__dict__[self.field.attname] = value
+
+
+class EncryptedField(Field):
+    """Base: bytes in and out are made by ``pack`` and ``unpack`` of the kind.
+
+    subject: how to find the owner's key from a row: the name of the attribute that holds the patient's id, "pk" for
+    the patient itself, or "" for what belongs to the house.
+    """
+
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes], Any]
+
+    def __init__(self, *args: Any, subject: str = "", **kwargs: Any) -> None:
+        self.subject = subject
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "subject": self.subject}
+
+    def get_internal_type(self) -> str:
+        return "BinaryField"
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
+        setattr(cls, self.attname, _Door(self))
+
+    @property
+    def place(self) -> str:
+        return f"{self.model._meta.label_lower}.{self.name}"
+
+    def seal(self, value: Any, row: models.Model) -> bytes:
+        """The envelope of ``value`` for the column of ``row``, for statements written by hand."""
+        owner = f"patient:{getattr(row, self.subject)}" if self.subject else crypto.HOUSE
+        return crypto.seal(type(self).pack(value), subject=owner, aad=crypto.bound(self.place, row.pk))
+
+    def open(self, value: Sealed, pk: object) -> Any:
+        """The plain value of a column read with ``values()``. Raises crypto.Tampered."""
+        return type(self).unpack(crypto.open_sealed(value.envelope, aad=crypto.bound(self.place, pk)))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> bytes | None:
+        value = model_instance.__dict__.get(self.attname)
+        if isinstance(value, Sealed):
+            return value.envelope
+        return None if value is None else self.seal(value, model_instance)
+
+    def get_prep_value(self, value: Any) -> Any:
+        if value is not None and not isinstance(value, bytes | memoryview):
+            raise FieldError(f"{self.place} is encrypted: set it on a row and save the row")
+        return value
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = value if prepared else self.get_prep_value(value)
+        return None if value is None else connection.Database.Binary(value)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
+        return None if value is None else Sealed(bytes(value))
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        if lookup_name == "isnull":
+            return IsNull
+        raise FieldError(f"{self.place} is encrypted and cannot be searched")
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return "<sealed>"
+
+
+class EncryptedTextField(EncryptedField):
+    pack = staticmethod(str.encode)
+    unpack = staticmethod(bytes.decode)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        from django import forms
+
+        return super().formfield(**{"form_class": forms.CharField, **kwargs})
+
+
+class EncryptedDateField(EncryptedField):
+    pack = staticmethod(lambda value: value.isoformat().encode())
+    unpack = staticmethod(lambda plain: date.fromisoformat(plain.decode()))
+
+
+class EncryptedJSONField(EncryptedField):
+    """Anything JSON can hold, like an address or the lines of an order."""
+
+    unpack = staticmethod(json.loads)
+
+    @staticmethod
+    def pack(value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

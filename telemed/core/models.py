@@ -1,0 +1,117 @@
+"""What the platform itself remembers: events and who was told, who touched what, keys and files."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+
+from telemed.core.fields import EncryptedTextField
+from telemed.core.ids import uuid7
+
+
+class Event(models.Model):
+    """Something happened: one row is history, timeline and outbox. References only, never clinical values."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=80)  # consultations.appointment.confirmed
+    entity_id = models.UUIDField()
+    by_id = models.UUIDField(null=True)  # None is the system
+    at = models.DateTimeField()
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = (models.Index(fields=["entity_id", "at"]), models.Index(fields=["name", "at"]))
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.entity_id}"
+
+
+class Delivery(models.Model):
+    """One event on its way to one subscriber."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DONE = "done"
+        DEAD = "dead"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries")
+    subscriber = models.CharField(max_length=120)
+    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["event", "subscriber"], name="delivery_once")
+        ]
+        indexes = (models.Index(fields=["due_at"], condition=models.Q(state="pending"), name="delivery_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.subscriber} {self.state}"
+
+
+class AuditEvent(models.Model):
+    """Who did what to whose record. Append-only by trigger; no foreign keys, so that it never stands in the way.
+
+    ``leaf`` is the SHA-256 of ``canonical``, the exact bytes that were recorded (a jsonb column would rewrite them).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    actor_id = models.UUIDField(null=True)
+    actor_role = models.CharField(max_length=20)
+    action = models.CharField(max_length=12)
+    patient_id = models.UUIDField(null=True)
+    entity = models.CharField(max_length=60)
+    entity_id = models.CharField(max_length=60, blank=True)
+    purpose = models.CharField(max_length=12)
+    outcome = models.CharField(max_length=8)
+    channel = models.CharField(max_length=8)
+    request_id = models.CharField(max_length=36, blank=True)
+    network = models.CharField(max_length=45, blank=True)
+    canonical = models.BinaryField()
+    leaf = models.BinaryField()
+
+    class Meta:
+        indexes = (models.Index(fields=["patient_id", "-id"]), models.Index(fields=["actor_id", "-id"]))
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.entity}"
+
+
+class DataKey(models.Model):
+    """The data key of a subject, wrapped by the root key. Deleting it destroys everything sealed for the subject."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    subject = models.CharField(max_length=80)
+    root = models.CharField(max_length=40)
+    wrapped = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["subject"], condition=models.Q(retired_at=None), name="datakey_current")
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class StoredFile(models.Model):
+    """A file that is encrypted in chunks under its own key; the key is sealed for the patient it belongs to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    patient_id = models.UUIDField(db_index=True)
+    purpose = models.CharField(max_length=20)
+    name = EncryptedTextField(subject="patient_id")
+    content_type = models.CharField(max_length=80)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+    key = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.id}"

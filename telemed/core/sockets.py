@@ -1,0 +1,250 @@
+"""The base of every consumer: a socket of a person, that speaks JSON frames ``{"t": kind, …}`` and hears topics."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
+
+from channels.auth import AuthMiddleware
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.sessions import CookieMiddleware, InstanceSessionWrapper, SessionMiddleware
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import Error as DatabaseFault
+from django.db import close_old_connections
+from redis.exceptions import RedisError
+
+from telemed.core import audit
+from telemed.core.realtime import Frame, encode, hub
+
+MAX_FRAME = 64 * 1024
+# A browser cannot read why a handshake was refused, so every socket is accepted and then closed with one of these.
+PROTOCOL, SIGN_IN, DENIED, LATE, ELSEWHERE, ENDED, EARLY, FLOOD = 4400, 4401, 4403, 4408, 4409, 4410, 4425, 4429
+RESTART = 1012  # come back: this process or its line is going away
+PATIENCE = 200  # frames refused for their rate before the socket is closed
+
+logger = logging.getLogger("telemed.realtime")
+_threads = ThreadPoolExecutor(4, "socket-db")
+
+
+class Session(SessionMiddleware):
+    """Channels looks at every frame that goes out for a change of the session that it would have to save. A socket
+    never changes it."""
+
+    inner: Any
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        session = InstanceSessionWrapper(scope, send)
+        await session.resolve_session()
+        return await self.inner(session.scope, receive, send)
+
+
+def signed_in(inner: Any) -> Any:
+    """``inner`` with the session and the user in its scope."""
+    return CookieMiddleware(Session(AuthMiddleware(inner)))
+
+
+class Bucket:
+    """A rate per second with a burst."""
+
+    __slots__ = ("at", "burst", "left", "rate")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst, self.left, self.at = rate, burst, burst, time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self.left = min(self.burst, self.left + (now - self.at) * self.rate)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+class Socket(AsyncWebsocketConsumer):
+    """A frame of kind K is handled by ``on_K``. LIMITS gives each kind its rate per second and burst; other kinds are
+    refused. The session is looked at again every minute, so that a disabled user hears nothing more."""
+
+    LIMITS: ClassVar[dict[str, tuple[float, float]]] = {}
+    scope: Any
+    base_send: Any
+    user: Any
+    FOR_EVERYONE: ClassVar[bool] = False  # visitors who are not signed in may connect too
+    RECHECK_SECONDS: ClassVar[float] = 60.0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Channels would start a task for every frame, and hop to a thread to tidy database connections."""
+        self.scope, self.base_send = scope, send
+        self.topics: set[str] = set()
+        self.background: set[asyncio.Task[Any]] = set()
+        try:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                if message["type"] == "websocket.receive":
+                    await self.receive(message.get("text"))
+                else:
+                    await self.connect()
+        finally:
+            await self._gone()
+
+    async def connect(self) -> None:
+        self.buckets = {kind: Bucket(*limit) for kind, limit in self.LIMITS.items()}
+        self.refused = 0
+        self.closing = False
+        await self.accept()
+        self.user = self.scope["user"]
+        self.address = _address(self.scope)
+        if not (self.user.is_authenticated or self.FOR_EVERYONE):
+            await self.close(SIGN_IN)
+            return
+        self.hub = hub()
+        try:
+            await self.hub.open()
+            await self.welcome()
+        except (RedisError, OSError, DatabaseFault) as error:
+            logger.warning("a socket could not be opened: %s", error)
+            await self.close(RESTART)
+            return
+        if self.user.is_authenticated:
+            self.start(self._recheck())
+
+    async def welcome(self) -> None:
+        """The handshake is done and the person is known."""
+
+    async def farewell(self) -> None:
+        """The socket is gone, whatever the reason."""
+
+    async def still_welcome(self) -> int:
+        """0, or the code to close with. Asked every minute."""
+        return 0 if await self.database(_still_signed_in, self.scope) else SIGN_IN
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.closing:
+            return
+        if text_data is None or len(text_data) > MAX_FRAME:
+            await self.close(PROTOCOL)
+            return
+        try:
+            frame = json.loads(text_data)
+            kind = frame["t"]
+            bucket = self.buckets[kind]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            await self.close(PROTOCOL)
+            return
+        if not bucket.take():
+            await self._slow_down(frame)
+            return
+        await self.handle(kind, frame)
+
+    async def handle(self, kind: str, frame: Frame) -> None:
+        try:
+            await getattr(self, f"on_{kind}")(frame)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            await self.refuse(frame, "bad")
+        except (RedisError, OSError, DatabaseFault) as error:
+            logger.warning("a frame could not be handled: %s", error)
+            await self.close(RESTART)
+
+    async def refuse(self, frame: Frame, code: str, **more: Any) -> None:
+        identity = frame.get("id")
+        await self.tell({"t": "nak", "id": identity if isinstance(identity, str) else None, "code": code, **more})
+
+    async def tell(self, frame: Frame) -> None:
+        await self.write(encode(frame))
+
+    async def write(self, text: str) -> None:
+        if self.closing:
+            return
+        try:
+            await self.base_send({"type": "websocket.send", "text": text})
+        except (RuntimeError, OSError):  # the browser is gone; the disconnect message follows
+            self.closing = True
+
+    async def close(self, code: int | bool | None = None, reason: str | None = None) -> None:
+        if not self.closing:
+            self.closing = True
+            try:
+                await super().close(code, reason)
+            except (RuntimeError, OSError):
+                logger.debug("a socket was gone before it was closed")
+
+    async def hear(self, topic: str, text: str, frame: Frame) -> bool:
+        """A frame of a topic. Overridden where not everything that is said is for this person."""
+        await self.write(text)
+        return True
+
+    async def lose(self) -> None:
+        await self.close(RESTART)
+
+    async def listen(self, topic: str) -> None:
+        self.topics.add(topic)
+        await self.hub.join(topic, self)
+
+    async def database(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Run ``function`` in one of the few threads that sockets may use for the database."""
+
+        def call() -> Any:
+            close_old_connections()
+            try:
+                with audit.origin("socket", network=audit.shorten(self.address)):
+                    return function(*arguments, **named)
+            finally:
+                close_old_connections()
+
+        return await asyncio.get_running_loop().run_in_executor(_threads, call)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    async def _gone(self) -> None:
+        self.closing = True
+        for task in list(self.background):
+            task.cancel()
+        try:
+            for topic in self.topics:
+                await self.hub.leave(topic, self)
+            await self.farewell()
+        except (RedisError, OSError, DatabaseFault) as error:
+            logger.warning("a socket left untidily: %s", error)
+
+    async def _slow_down(self, frame: Frame) -> None:
+        self.refused += 1
+        if self.refused > PATIENCE:
+            await self.close(FLOOD)
+        else:
+            await self.refuse(frame, "rate", retry=500)
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(self.RECHECK_SECONDS)
+            try:
+                code = await self.still_welcome()
+            except (RedisError, DatabaseFault) as error:  # not knowing is no reason to end a visit
+                logger.warning("a socket could not be checked: %s", error)
+                continue
+            if code:
+                await self.close(code)
+
+
+def _address(scope: dict[str, Any]) -> str:
+    """The address that the outermost trusted proxy saw, as in middleware.client_ip."""
+    seen = str((scope.get("client") or [""])[0])
+    if settings.TRUSTED_PROXIES:
+        named = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+        hops = [hop.strip() for hop in named.split(",") if hop.strip()]
+        if len(hops) >= settings.TRUSTED_PROXIES:
+            return hops[-settings.TRUSTED_PROXIES]
+    return seen
+
+
+def _still_signed_in(scope: dict[str, Any]) -> bool:
+    session, user = scope["session"], scope["user"]
+    return (
+        bool(session.exists(session.session_key))
+        and get_user_model().objects.filter(pk=user.pk, is_active=True).exists()
+    )

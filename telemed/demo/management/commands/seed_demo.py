@@ -1,0 +1,88 @@
+"""Fills an empty database with the demo people, through the same actions that real people use."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from doctors.actions import practice
+from doctors.states import DoctorState
+from patients.actions import consents, profile
+from telemed.accounts.actions import members
+from telemed.accounts.context import the_clinic
+from telemed.accounts.models import User
+from telemed.core import audit, clock
+from telemed.demo import people
+
+
+class Command(BaseCommand):
+    help = "Add the demo people to an empty database."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        if not settings.DEMO:
+            raise CommandError("demo people exist only in demo mode")
+        if User.objects.exists():
+            return "there already"
+        with audit.origin("command"), transaction.atomic():
+            admin = _admin()
+            for doctor in people.DOCTORS:
+                _doctor(doctor, admin)
+            for patient in people.PATIENTS:
+                _patient(patient)
+        return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, 1 admin"
+
+
+def _admin() -> User:
+    name, email = people.ADMIN
+    admin = User.objects.create_superuser(
+        email=email, password=people.PASSWORD, name=name, time_zone=the_clinic().time_zone
+    )
+    TOTPDevice.objects.create(user=admin, name="authenticator", confirmed=True)
+    return admin
+
+
+def _member(email: str, zone: str, language: str) -> User:
+    user = members.join(address=email, password=None, language=language, time_zone=zone, now=clock.now())
+    members.set_password(user, people.PASSWORD)
+    return user
+
+
+def _doctor(person: people.DemoDoctor, admin: User) -> None:
+    user, clinic, now = _member(person.email, person.zone, "en"), the_clinic(), clock.now()
+    facts = {
+        "name": person.name, "specialty": person.specialty, "qualification": person.qualification, "registration_council": person.council,
+        "registration_number": person.number, "languages": person.languages, "practising_since": person.since, "time_zone": person.zone,
+        "biography": person.about,
+    }  # fmt: skip
+    doctor = practice.apply(user, clinic=clinic, facts=facts, now=now)
+    for offer in person.offers:
+        practice.offer(
+            doctor,
+            name=offer.name,
+            mode=offer.mode,
+            minutes=offer.minutes,
+            price=offer.price,
+            currency=clinic.currency,
+            by=user,
+        )
+    hours = [practice.Hours(day, opens, closes) for day in person.days for opens, closes in person.periods]
+    practice.set_hours(doctor, hours, by=user)
+    if person.verified:
+        practice.decide(doctor, DoctorState.VERIFIED, reason="Register looked up (demo)", by=admin, now=now)
+
+
+def _patient(person: people.DemoPatient) -> None:
+    user, now = _member(person.email, person.zone, person.language), clock.now()
+    record = profile.record_of(user, now=now)
+    if person.born is None:
+        return  # one who has just signed up
+    profile.fill_in(
+        record, name=person.name, birth_date=person.born, sex=person.sex,
+        address={"line": "12 Elm Street", "city": person.city, "postcode": "", "country": person.country},
+        emergency_contact={"name": f"{person.name.split()[-1]} family", "phone": "+442079460001", "relation": "family"},
+        allergies=person.allergies, conditions=person.conditions, by=user, now=now,
+    )  # fmt: skip
+    consents.give(record, consents.wording(consents.TELEHEALTH, person.language), by=user, now=now)

@@ -1,0 +1,111 @@
+"""The demo page: its people with one-click sign-in, their second-factor codes, and everything the platform sent.
+
+Mounted only in demo mode, which production settings refuse.
+"""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET, require_POST
+from django_otp import devices_for_user
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from consultations.states import AppointmentState
+from telemed.accounts.forms import PreferencesForm, SignUpForm
+from telemed.accounts.models import User
+from telemed.accounts.views.entry import enter as start_session
+from telemed.core import clock
+from telemed.demo import people
+from telemed.notifications.models import Message
+
+SHOWN = 100
+
+
+@login_not_required
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    users = list(User.objects.filter(is_active=True).select_related("doctor", "patient").order_by("joined_at")[:100])
+    order = {"patient": 0, "doctor": 1, "staff": 2}
+    rows = [
+        {"user": user, "name": _name(user), "code": _code(user)}
+        for user in sorted(users, key=lambda user: order[user.role])
+    ]
+    context = {"people": rows, "messages_shown": _outbox()[:SHOWN], "password": people.PASSWORD, "now": clock.now()}
+    return render(request, "demo/index.html", context)
+
+
+@login_not_required
+@require_GET
+def outbox_json(request: HttpRequest) -> JsonResponse:
+    """Everything that was sent, newest first, for programs."""
+    rows = [
+        {
+            "id": str(row.pk), "channel": row.channel, "kind": row.kind, "to": row.address or str(row.user or ""), "subject": row.subject,
+            "body": row.body, "link": row.link, "state": row.state, "created_at": row.created_at, "sent_at": row.sent_at,
+            "attachments": row.attachments or [],
+        }
+        for row in _outbox()[:SHOWN]
+    ]  # fmt: skip
+    return JsonResponse({"messages": rows})
+
+
+@login_not_required
+@require_GET
+def attachment(request: HttpRequest, message_id: UUID, number: int) -> HttpResponse:
+    parts = get_object_or_404(Message, pk=message_id).attachments or []
+    if number >= len(parts):
+        raise Http404
+    headers = {"Content-Disposition": f'attachment; filename="{parts[number]["name"]}"'}
+    return HttpResponse(parts[number]["content"], content_type=parts[number]["type"], headers=headers)
+
+
+@login_not_required
+@require_POST
+def enter(request: HttpRequest, user_id: UUID) -> HttpResponse:
+    """Sign in as a demo person, second factor included."""
+    user: Any = get_object_or_404(User, pk=user_id, is_active=True)
+    device = next(iter(devices_for_user(user, confirmed=True)), None)
+    if device:
+        user.otp_device = device
+    if request.user.is_authenticated:
+        request.session.flush()
+    return start_session(request, user, settings.LOGIN_REDIRECT_URL)
+
+
+@login_not_required
+@require_GET
+def components(request: HttpRequest) -> HttpResponse:
+    """The living style page: every component in every state."""
+    wrong = SignUpForm({"address": "not an address", "password": "short"})
+    context = {
+        "now": clock.now(),
+        "wrong": wrong,
+        "clean": PreferencesForm(auto_id="clean_%s"),
+        "states": list(AppointmentState),
+    }
+    return render(request, "demo/components.html", context)
+
+
+def _outbox() -> Any:
+    return Message.objects.exclude(channel=Message.Channel.INBOX).select_related("user").order_by("-id")
+
+
+def _name(user: User) -> str:
+    if hasattr(user, "doctor"):
+        return str(user.doctor.name)
+    return (user.patient.name if hasattr(user, "patient") else "") or user.name or user.address
+
+
+def _code(user: User) -> str:
+    device = TOTPDevice.objects.filter(user=user, confirmed=True).first()
+    if device is None:
+        return ""
+    totp = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    totp.time = time.time()
+    return f"{totp.token():06d}"

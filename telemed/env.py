@@ -1,0 +1,82 @@
+"""Reads the environment. A wrong or missing value ends the boot with one sentence that names it."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+import environ
+
+env = environ.Env()
+T = TypeVar("T")
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End the boot without a traceback: whoever runs the server reads one sentence."""
+    raise SystemExit(f"telemed cannot start: {sentence}")
+
+
+def text(name: str, default: str = "") -> str:
+    """The value of a variable; one that is set to nothing counts as not set."""
+    return str(env.str(name, default="")).strip() or default
+
+
+def needed(name: str, *, what: str, demo: str, production: bool) -> str:
+    """A value that production must set and demo mode can invent."""
+    value = text(name)
+    if value or not production:
+        return value or demo
+    refuse(f"{name} is not set. It is {what}; see docs/configuration.md.")
+
+
+def parsed(name: str, default: T, read: Callable[[str], T], what: str) -> T:
+    value = text(name)
+    if not value:
+        return default
+    try:
+        return read(value)
+    except (ValueError, KeyError, TypeError):
+        refuse(f"{name}={value!r} is not {what}; see docs/configuration.md.")
+
+
+def whole(name: str, default: int) -> int:
+    return parsed(name, default, int, "a whole number")
+
+
+def flag(name: str, default: bool = False) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    return parsed(name, default, lambda value: words[value.lower()], "1 or 0")
+
+
+def names(name: str, default: list[str] | None = None) -> list[str]:
+    return [part.strip() for part in text(name).split(",") if part.strip()] or list(default or [])
+
+
+def minutes(name: str, default: list[int]) -> list[int]:
+    return parsed(
+        name, default, lambda value: [int(part) for part in value.split(",")], "a list of minutes like 1440,15"
+    )
+
+
+def url(name: str, value: str, schemes: set[str]) -> SplitResult:
+    """``value`` of the variable ``name``, split; ends the boot when its scheme is not one we can use."""
+    try:
+        split = urlsplit(value)
+        _ = split.port
+    except ValueError:
+        refuse(f"{name}={value!r} is not a URL; see docs/configuration.md.")
+    if split.scheme not in schemes:
+        refuse(f"{name}={value!r} must start with {' or '.join(sorted(f'{scheme}://' for scheme in schemes))}.")
+    return split
+
+
+def key32(name: str, value: str) -> bytes:
+    """A 32-byte key written in base64 (``openssl rand -base64 32``)."""
+    try:
+        key = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 32:
+        refuse(f"{name} is not a key: it must be 32 random bytes in base64 (openssl rand -base64 32).")
+    return key

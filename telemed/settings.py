@@ -1,0 +1,424 @@
+"""All settings, in the order in which a request meets them. Every value that a deployer may change comes from
+the environment and is listed in docs/configuration.md."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONCE, NONE, SELF
+
+from telemed import env
+
+ROOT = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# --- mode -------------------------------------------------------------------------------------------------------------
+MODE = env.text("TELEMED_MODE", "production")
+if MODE not in ("production", "demo"):
+    env.refuse(f"TELEMED_MODE={MODE!r} must be production or demo.")
+PRODUCTION = MODE == "production"
+DEMO = MODE == "demo"
+DEBUG = False
+TESTING = env.flag("TELEMED_TESTING") and DEMO
+
+LOCAL = Path(env.text("TELEMED_LOCAL", str(ROOT / ".local")))
+PUBLIC_URL = env.needed(
+    "PUBLIC_URL",
+    what="the address people type, like https://clinic.example",
+    demo="http://localhost:8000",
+    production=PRODUCTION,
+).rstrip("/")
+_public = env.url("PUBLIC_URL", PUBLIC_URL, {"https"} if PRODUCTION else {"http", "https"})
+if DEMO and (
+    _public.hostname not in ("localhost", "127.0.0.1") or env.text("STRIPE_SECRET_KEY").startswith("sk_live_")
+):
+    env.refuse("demo mode is for this machine only: PUBLIC_URL must be on localhost and no live Stripe key may be set.")
+
+SECRET_KEY = env.needed(
+    "SECRET_KEY", what="at least 50 random characters", demo="demo-only-" + "0" * 50, production=PRODUCTION
+)
+if len(SECRET_KEY) < 50:
+    env.refuse("SECRET_KEY is shorter than 50 characters; make one with: openssl rand -base64 60")
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [str(_public.hostname)]) + (["localhost", "127.0.0.1"] if DEMO else [])
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 1 if PRODUCTION else 0)
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "telemed.core",
+    "telemed.notifications",
+    "telemed.accounts",
+    "patients",
+    "doctors",
+    "consultations",
+    "billing",
+    "adminops",
+    "telemed.portals",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # the back office registers its models itself
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "guardian",
+    "auditlog",
+    "rest_framework",
+    "channels",
+    "csp",
+]
+if DEMO:
+    INSTALLED_APPS.append("telemed.demo")
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "telemed.core.middleware.ContentPolicy",
+    "telemed.core.middleware.Headers",
+    "telemed.core.middleware.Origin",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "telemed.core.middleware.Language",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "telemed.accounts.middleware.Zone",
+    "telemed.accounts.middleware.SignInRequired",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "auditlog.middleware.AuditlogMiddleware",
+]
+ROOT_URLCONF = "telemed.urls"
+WSGI_APPLICATION = "telemed.wsgi.application"
+ASGI_APPLICATION = "telemed.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"],
+                )
+            ],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csrf",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "telemed.accounts.context.clinic",
+            ],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "telemed.core.templatetags.ui",
+                "telemed.core.templatetags.say",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "telemed.core.forms.Renderer"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- data -------------------------------------------------------------------------------------------------------------
+DATABASE_URL = env.needed(
+    "DATABASE_URL",
+    what="the PostgreSQL address, like postgres://user:password@host/name",
+    demo="postgres://127.0.0.1/none",
+    production=PRODUCTION,
+)
+env.url("DATABASE_URL", DATABASE_URL, {"postgres", "postgresql"})
+DATABASES: dict[str, dict[str, Any]] = {"default": env.env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    # JIT costs more than it gives on short statements, and no statement of a page may run for ever.
+    "options": f"-c jit=off -c statement_timeout={env.whole('DATABASE_TIMEOUT_MS', 20000)} -c idle_in_transaction_session_timeout=60000",
+    "pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL", 12), "timeout": 10},
+}
+REDIS_URL = env.needed(
+    "REDIS_URL", what="the Redis address, like redis://host:6379/0", demo="redis://127.0.0.1:1/0", production=PRODUCTION
+)
+env.url("REDIS_URL", REDIS_URL, {"redis", "rediss", "unix"})
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "telemed",
+        "OPTIONS": {
+            "serializer": "telemed.core.cache.JSONSerializer",
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+        },
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            # redis-py 8 ends an idle subscription after five seconds unless told not to.
+            "hosts": [{"address": REDIS_URL, "socket_timeout": None, "socket_connect_timeout": 2}],
+            "symmetric_encryption_keys": [SECRET_KEY],
+            "prefix": "telemed",
+        },
+    }
+}
+STORAGE_URL = env.needed(
+    "STORAGE_URL",
+    what="where encrypted files are kept, like file:///srv/telemed/files",
+    demo=f"file://{LOCAL}/files",
+    production=PRODUCTION,
+)
+KMS_URL = env.needed(
+    "KMS_URL",
+    what="where the root key is, like file:///etc/telemed/root.key",
+    demo=f"file://{LOCAL}/keys/root.key",
+    production=PRODUCTION,
+)
+KMS_ROOT = Path(env.url("KMS_URL", KMS_URL, {"file"}).path)
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": env.url("STORAGE_URL", STORAGE_URL, {"file"}).path},
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if TESTING else "telemed.core.static.Storage"
+    },
+}
+TENANT = env.text("TENANT", "main")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+FILE_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024  # the papers that pharmacies check never touch the disk
+
+# --- who --------------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "telemed.accounts.backends.Password",
+    "guardian.backends.ObjectPermissionBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "phone", "name"]},
+    },
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/start/"
+ACCOUNT_ADAPTER = "telemed.accounts.adapter.Adapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # our one-time codes prove an address before the account exists
+ACCOUNT_PREVENT_ENUMERATION = "strict"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": "20/m/ip,10/15m/key",
+    "code": "30/m/ip,6/15m/key",
+    "reset_password": "20/m/ip,5/m/key",
+    "reauthenticate": "10/m/user",
+    "verify_prescription": "20/m/ip",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+GUARDIAN_RAISE_403 = False
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+OTP_TOTP_ISSUER = env.text("CLINIC_NAME", "Carepath")
+ONE_TIME_CODE_MINUTES = 10
+ONE_TIME_CODE_ATTEMPTS = 5
+
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+# Two checkouts on one machine share the host name "localhost", and cookies do not know ports.
+_cookie = "__Host-{}" if PRODUCTION else f"{{}}_{_public.port or 80}"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME = (
+    _cookie.format(name) for name in ("sessionid", "csrftoken", "language")
+)
+ZONE_COOKIE_NAME, OWNER_COOKIE_NAME = (_cookie.format(name) for name in ("zone", "owner"))
+LANGUAGE_COOKIE_SECURE = PRODUCTION
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "telemed.portals.errors.stale_form"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- headers ----------------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 2 * 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [NONCE],
+        "style-src": [NONCE],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF, f"{'wss' if _public.scheme == 'https' else 'ws'}://{_public.netloc}"],
+        "media-src": [SELF, "blob:"],
+        "worker-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF, "https://checkout.stripe.com"],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        **({"upgrade-insecure-requests": True} if PRODUCTION else {}),
+    }
+}
+
+# --- words and hours --------------------------------------------------------------------------------------------------
+USE_I18N = USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español"), ("ar", "العربية")]
+LOCALE_PATHS = [ROOT / "telemed" / "locale"]
+# The clinic's first row is made from these; afterwards it is edited in the admin.
+CLINIC = {
+    "name": env.text("CLINIC_NAME", "Carepath"),
+    "country": env.text("CLINIC_COUNTRY", "GB"),
+    "time_zone": env.text("CLINIC_TIME_ZONE", "Europe/London"),
+    "currency": env.text("CLINIC_CURRENCY", "GBP"),
+    "emergency_number": env.text("CLINIC_EMERGENCY_NUMBER", "999"),
+    "phone": env.text("CLINIC_PHONE", "+442079460000"),
+    "email": env.text("CLINIC_EMAIL", "hello@carepath.example"),
+    "address": env.text("CLINIC_ADDRESS", "1 Elm Street, London"),
+}
+
+# --- files that everyone may see ----------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = LOCAL / "static"
+STATICFILES_DIRS = [ROOT / "static"]
+WHITENOISE_MAX_AGE = 3600
+
+# --- work after the answer ----------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_DEFAULT_QUEUE = "telemed"
+CELERY_TASK_ALWAYS_EAGER = env.flag("TELEMED_EAGER") and TESTING
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "max_retries": 1,
+}
+CELERY_TASK_PUBLISH_RETRY = False  # a lost wake-up is caught by the sweep; a page must not wait for the broker
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "telemed.core.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10))},
+    "outbox": {
+        "task": "telemed.notifications.tasks.sweep",
+        "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10)),
+    },
+    "remind": {"task": "consultations.tasks.remind", "schedule": timedelta(seconds=env.whole("REMIND_SECONDS", 30))},
+    "tidy": {"task": "consultations.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
+    "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
+    "heartbeat": {"task": "telemed.core.tasks.heartbeat", "schedule": timedelta(seconds=5)},
+}
+
+# --- the outside world --------------------------------------------------------------------------------------------------
+EMAIL_URL = env.needed(
+    "EMAIL_URL", what="the mail server, like smtp+tls://user:password@host:587", demo="outbox://", production=PRODUCTION
+)
+if (
+    env.url("EMAIL_URL", EMAIL_URL, {"smtp", "smtps", "smtp+tls", "smtp+ssl"} | ({"outbox"} if DEMO else set())).scheme
+    != "outbox"
+):
+    vars().update(env.env.email_url_config(EMAIL_URL))
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", CLINIC["email"])
+TWILIO = {
+    "account_sid": env.text("TWILIO_ACCOUNT_SID"),
+    "auth_token": env.text("TWILIO_AUTH_TOKEN"),
+    "sender": env.text("TWILIO_FROM"),
+    "base_url": env.text("TWILIO_BASE_URL"),
+}
+if any(TWILIO[part] for part in ("account_sid", "auth_token", "sender")) and not all(
+    TWILIO[part] for part in ("account_sid", "auth_token", "sender")
+):
+    env.refuse("TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM go together; set all three or none.")
+STRIPE = {
+    "secret_key": env.needed(
+        "STRIPE_SECRET_KEY", what="the secret key of the Stripe account", demo="", production=PRODUCTION
+    ),
+    "webhook_secret": env.needed(
+        "STRIPE_WEBHOOK_SECRET",
+        what="the signing secret of the Stripe webhook",
+        demo="whsec_demo_" + "0" * 24,
+        production=PRODUCTION,
+    ),
+    "api_base": env.text("STRIPE_API_BASE"),
+}
+TURN = {"urls": env.names("TURN_URLS"), "secret": env.text("TURN_SECRET"), "ttl": env.whole("TURN_TTL", 3600)}
+if bool(TURN["urls"]) != bool(TURN["secret"]):
+    env.refuse("TURN_URLS and TURN_SECRET go together; set both or none.")
+SIGNING = {
+    "key": Path(
+        env.needed(
+            "SIGNING_KEY",
+            what="the PEM file of the key that signs prescriptions",
+            demo=str(LOCAL / "keys" / "signing.pem"),
+            production=PRODUCTION,
+        )
+    ),
+    "certificate": Path(
+        env.needed(
+            "SIGNING_CERTIFICATE",
+            what="the PEM file of the certificate that signs prescriptions",
+            demo=str(LOCAL / "keys" / "signing.crt"),
+            production=PRODUCTION,
+        )
+    ),
+}
+
+# --- rules of the house -------------------------------------------------------------------------------------------------
+HOLD_MINUTES = env.whole("HOLD_MINUTES", 10)
+HOLD_EXTENSIONS = 3
+REMINDER_MINUTES = env.minutes("REMINDER_MINUTES", [1440, 15])
+FREE_CANCEL_HOURS = env.whole("FREE_CANCEL_HOURS", 2)
+PRESCRIPTION_VALID_DAYS = env.whole("PRESCRIPTION_VALID_DAYS", 180)
+ROOM = {
+    "open_before_minutes": 15,
+    "close_after_minutes": 30,
+    "grace_seconds": env.whole("ROOM_GRACE_SECONDS", 60),
+    "beat_seconds": env.whole("ROOM_BEAT_SECONDS", 10),
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "telemed.core.problems.answer",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
+    "loggers": {
+        "telemed": {"level": "INFO"},
+        # What a person got wrong is answered on the page, and a URL may hold a key to something private.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "ERROR"},
+    },
+}

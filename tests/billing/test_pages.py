@@ -1,0 +1,157 @@
+"""What a patient paid, and what a doctor's visits brought."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.actions import payments, refunds
+from billing.models import Payment, Refund
+from tests import cast
+
+
+@pytest.fixture
+def buy(bank, tell, now):
+    """``buy(patient, doctor, starts_at)``: a paid visit."""
+
+    def act(record, doctor, starts_at, pays=True):
+        appointment = cast.held(record, doctor, now=now, starts_at=starts_at)
+        payments.open(appointment, by=record.user, now=now)
+        payment = Payment.objects.get(appointment=appointment)
+        if pays:
+            bank.pay(payment.checkout)
+            tell(
+                *bank.event("checkout.session.completed", bank.sessions[payment.checkout], event_id=f"evt_{payment.pk}")
+            )
+            payment.refresh_from_db()
+        return payment
+
+    return act
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_list_takes_the_same_few_questions_for_one_row_and_for_three(
+    buy, amira, mateo, lina, now, browse, rows, django_assert_num_queries
+):
+    buy(mateo, lina, now + timedelta(hours=5))
+    for number in range(rows):
+        buy(amira, lina, now + timedelta(hours=1 + number))
+    guest = browse(amira.user)
+    guest.get("/payments/")
+    with django_assert_num_queries(5):
+        page = guest.get("/payments/")
+    assert page.content.count("£48.00".encode()) == rows
+
+
+def test_a_patient_sees_their_own_payments_and_no_others(buy, amira, mateo, lina, now, browse):
+    mine, theirs = buy(amira, lina, now + timedelta(hours=1)), buy(mateo, lina, now + timedelta(hours=2))
+    page = browse(mateo.user).get("/payments/").content.decode()
+    assert "Video visit, 20 minutes" in page
+    assert mine.appointment.reference not in page
+    assert str(mine.pk) not in page
+    assert page.count("£48.00") == 1
+    assert theirs.patient == mateo
+
+
+def test_an_empty_list_says_what_it_is_for(amira, browse):
+    assert b"No payments yet" in browse(amira.user).get("/payments/").content
+
+
+def test_money_on_its_way_back_is_said_so(buy, amira, lina, now, browse):
+    payment = buy(amira, lina, now + timedelta(hours=1))
+    refund = refunds.want(payment, charge=payment.charge, money=payment.money, reason=Refund.Reason.CANCELLED, now=now)
+    guest = browse(amira.user)
+    assert b"on its way back to you" in guest.get("/payments/").content
+    refunds.settle(refund.pk, now=now)
+    assert b"paid back" in guest.get("/payments/").content
+
+
+def test_a_payment_that_waits_can_be_gone_on_with_and_a_failed_one_is_gone(buy, amira, lina, now, browse, time):
+    payment = buy(amira, lina, now + timedelta(hours=1), pays=False)
+    guest = browse(amira.user)
+    assert f"/book/{payment.appointment_id}/pay/" in guest.get("/payments/").content.decode()
+    time.move(minutes=11)
+    payments.catch_up(payment, now=time.now)
+    assert b"No payments yet" in guest.get("/payments/").content
+
+
+def test_earnings_are_what_was_paid_less_what_went_back(buy, amira, mateo, lina, other, now, browse):
+    first, second = buy(amira, lina, now + timedelta(hours=1)), buy(mateo, lina, now + timedelta(hours=2))
+    elsewhere = buy(amira, other, now + timedelta(hours=3))
+    refunds.want(second, charge=second.charge, money=second.money, reason=Refund.Reason.CANCELLED, now=now)
+    page = browse(lina.user).get("/clinic/earnings/").content.decode()
+    assert '<dt>Received</dt><dd class="kpi__v">£48.00</dd>' in page
+    assert '<dt>Paid visits</dt><dd class="kpi__v">1</dd>' in page
+    assert '<dt>Given back</dt><dd class="kpi__v">£48.00</dd>' in page
+    assert first.appointment.reference in page
+    assert second.appointment.reference in page
+    assert elsewhere.appointment.reference not in page
+
+
+def test_earnings_name_no_patient(buy, amira, lina, now, browse):
+    buy(amira, lina, now + timedelta(hours=1))
+    doctor = browse(lina.user)
+    for address in ("/clinic/earnings/", "/clinic/earnings.csv"):
+        page = doctor.get(address).content.decode()
+        for secret in ("Amira", "Osman", "amira@example.com", amira.number, "Headaches"):
+            assert secret not in page
+
+
+def test_months_follow_the_day_of_the_visit_in_the_practice(buy, amira, other, now, browse, time):
+    tokyo = cast.doctor("yui@example.com", "Dr Yui Mori", now=now, registration="GMC 7000009", zone="Asia/Tokyo")
+    late = now.replace(month=11, day=30, hour=23, minute=0)  # 1 December, 8 o'clock, in Tokyo
+    payment = buy(amira, tokyo, late)
+    doctor = browse(tokyo.user)
+    assert b"No paid visits in this month" in doctor.get("/clinic/earnings/?month=2026-11").content
+    page = doctor.get("/clinic/earnings/?month=2026-12").content.decode()
+    assert payment.appointment.reference in page
+    assert "1 Dec 2026" in page
+
+
+@pytest.mark.parametrize("month", ["", "2026-13", "now", "2026-11-22", "0000-01", "9999-12"])
+def test_any_month_in_the_address_is_answered(lina, browse, month):
+    assert browse(lina.user).get("/clinic/earnings/", {"month": month}).status_code == 200
+
+
+def test_an_empty_month_says_so_and_offers_no_file(lina, browse):
+    page = browse(lina.user).get("/clinic/earnings/").content
+    assert b"No paid visits in this month" in page
+    assert b"earnings.csv" not in page
+
+
+def test_late_money_never_was_a_visit(buy, bank, tell, amira, lina, now, time, browse):
+    payment = buy(amira, lina, now + timedelta(hours=1), pays=False)
+    bank.pay(payment.checkout)
+    time.move(minutes=11)
+    tell(*bank.event("checkout.session.completed", bank.sessions[payment.checkout]))
+    assert b"No paid visits in this month" in browse(lina.user).get("/clinic/earnings/").content
+
+
+def test_the_file_has_a_row_for_each_visit(buy, amira, mateo, lina, now, browse):
+    first, second = buy(amira, lina, now + timedelta(hours=1)), buy(mateo, lina, now + timedelta(hours=2))
+    refunds.want(first, charge=first.charge, money=first.money, reason=Refund.Reason.CANCELLED, now=now)
+    answer = browse(lina.user).get("/clinic/earnings.csv?month=2026-11")
+    assert answer["Content-Disposition"] == 'attachment; filename="earnings-2026-11.csv"'
+    assert answer.content.decode().splitlines() == [
+        "visit,starts_at,state,currency,paid,received",
+        f"{second.appointment.reference},2026-11-22T12:00+00:00,confirmed,GBP,48.00,48.00",
+        f"{first.appointment.reference},2026-11-22T11:00+00:00,returned,GBP,48.00,0.00",
+    ]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_earnings_take_the_same_few_questions_for_one_visit_and_for_three(
+    buy, amira, lina, now, browse, rows, django_assert_num_queries
+):
+    for number in range(rows):
+        buy(amira, lina, now + timedelta(hours=1 + number))
+    doctor = browse(lina.user)
+    doctor.get("/clinic/earnings/")
+    with django_assert_num_queries(5):
+        assert doctor.get("/clinic/earnings/").content.count(b"badge--primary") == 2 * rows
+
+
+def test_only_who_runs_the_practice_sees_its_earnings(amira, admin, browse, client):
+    for user in (amira.user, admin):
+        for address in ("/clinic/earnings/", "/clinic/earnings.csv"):
+            assert browse(user).get(address).status_code == 404
+    assert client.get("/clinic/earnings/").url.startswith("/login/")

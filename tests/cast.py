@@ -1,0 +1,83 @@
+"""The people of the tests, made through the same actions as real ones."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from consultations.actions import booking
+from consultations.models import Appointment
+from consultations.queries import Slot
+from doctors.models import Doctor, VisitType, WeeklyHours
+from doctors.states import DoctorState
+from patients.actions import consents, profile
+from patients.models import ConsentText, Patient
+from telemed.accounts.context import the_clinic
+from telemed.accounts.models import User
+
+PASSWORD = "correct horse battery staple"
+
+
+def patient(email: str, name: str, *, now: datetime, complete: bool = True) -> Patient:
+    user = User.objects.create_user(email=email, password=PASSWORD, time_zone="Europe/London")
+    record = profile.record_of(user, now=now)
+    if complete:
+        profile.fill_in(
+            record, name=name, birth_date=date(1985, 3, 12), sex=Patient.Sex.FEMALE,
+            address={"line": "12 Elm Street", "city": "London", "postcode": "N1 1AA", "country": "GB"},
+            emergency_contact={"name": f"Friend of {name}", "phone": "+447400123456", "relation": "friend"},
+            allergies=[profile.Statement("Penicillin", "rash")], conditions=[profile.Statement("High blood pressure")],
+            by=user, now=now,
+        )  # fmt: skip
+        consents.give(record, consent_text(), by=user, now=now)
+    return record
+
+
+def consent_text() -> ConsentText:
+    facts = {"purpose": consents.TELEHEALTH, "version": date(2026, 11, 1), "language": "en"}
+    return ConsentText.objects.get_or_create(
+        **facts, defaults={"body": "How video visits work here.", "sha256": "0" * 64}
+    )[0]
+
+
+def doctor(
+    email: str,
+    name: str,
+    *,
+    now: datetime,
+    registration: str = "GMC 7000001",
+    price: int = 4800,
+    zone: str = "Europe/London",
+    verified: bool = True,
+) -> Doctor:
+    from guardian.shortcuts import assign_perm
+
+    user = User.objects.create_user(email=email, password=PASSWORD, name=name, role=User.Role.DOCTOR, time_zone=zone)
+    facts: dict[str, Any] = {"state": DoctorState.VERIFIED, "decided_at": now, "decided_by": user} if verified else {}
+    row = Doctor.objects.create(
+        user=user, clinic=the_clinic(), name=name, slug=name.lower().replace(" ", "-"), specialty="general-practice",
+        qualification="MBBS, MRCGP", registration_number=registration, registration_council="General Medical Council",
+        languages=["en", "ar"], biography="Listens first.", practising_since=2009, time_zone=zone, created_at=now, **facts,
+    )  # fmt: skip
+    VisitType.objects.create(doctor=row, name="Video visit", minutes=20, price=price, currency="GBP")
+    WeeklyHours.objects.bulk_create(
+        [WeeklyHours(doctor=row, weekday=day, opens=time(8), closes=time(18)) for day in range(7)]
+    )
+    assign_perm("doctors.run_practice", user, row)
+    return row
+
+
+def staff(email: str) -> User:
+    return User.objects.create_superuser(email=email, password=PASSWORD, name="Sam from the office")
+
+
+def slot(of: Doctor, starts_at: datetime) -> Slot:
+    return Slot(VisitType.objects.select_related("doctor").get(doctor=of), starts_at)
+
+
+def held(record: Patient, of: Doctor, *, now: datetime, starts_at: datetime | None = None) -> Appointment:
+    appointment = booking.hold(slot(of, starts_at or now + timedelta(minutes=40)), record, by=record.user, now=now)
+    booking.describe(appointment, reason="Headaches since Monday", shares_record=True, by=record.user, now=now)
+    return appointment
+
+
+def visit(record: Patient, of: Doctor, *, now: datetime, starts_at: datetime | None = None) -> Appointment:
+    return booking.confirm(held(record, of, now=now, starts_at=starts_at).pk, by=record.user, now=now)

@@ -1,0 +1,168 @@
+"""The commands of a room over HTTP, and who may give them."""
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from consultations.actions import rooms
+from consultations.models import Participant, RoomEvent
+from telemed.core import clock
+from telemed.core.models import AuditEvent
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+
+
+@pytest.fixture
+def room(visit, time):
+    """Amira's visit five minutes before its start; both are inside."""
+    time.move(minutes=35)
+    seats = {seat.role: seat for seat in visit.consultation.participants.select_related("user")}
+    for role in ("patient", "doctor"):
+        seat = seats[role]
+        rooms.enter(seat.pk, socket=f"hub.{role}", instance=role, take=False, by=seat.user, now=clock.now())
+    return visit.consultation
+
+
+def seat(room, role):
+    return Participant.objects.get(consultation=room, role=role)
+
+
+def admitted(room):
+    doctor = Participant.objects.select_related("user").get(consultation=room, role="doctor")
+    rooms.admit(doctor, seat(room, "patient").pk, client_id="let-in", by=doctor.user, now=clock.now())
+
+
+def url(room, name):
+    return f"/api/rooms/{room.pk}/{name}/"
+
+
+def message(text="Hello", client_id=None):
+    return {"id": client_id or uuid4().hex, "text": text}
+
+
+def test_a_message_is_written_once_however_often_it_is_sent(room, browse, lina):
+    client, said = browse(lina.user), message()
+    first = client.post(url(room, "messages"), said, JSON)
+    again = client.post(url(room, "messages"), said, JSON)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert (first.json()["s"], first.json()["b"]) == (1, {"x": "Hello"})
+    assert RoomEvent.objects.count() == 1
+
+
+def test_a_waiting_patient_neither_speaks_nor_reads(room, browse, amira, lina):
+    browse(lina.user).post(url(room, "messages"), message("Not for the waiting room"), JSON)
+    client = browse(amira.user)
+    for answer in (client.post(url(room, "messages"), message(), JSON), client.get(url(room, "events"))):
+        assert (answer.status_code, answer.json()["code"]) == (409, "waiting")
+        assert "Not for" not in answer.content.decode()
+    admitted(room)
+    assert client.post(url(room, "messages"), message(), JSON).status_code == 201
+    assert [event["k"] for event in client.get(url(room, "events")).json()["events"]] == ["chat", "admitted", "chat"]
+
+
+def test_events_come_from_where_the_page_stopped(room, browse, lina):
+    client = browse(lina.user)
+    for text in ("one", "two", "three"):
+        client.post(url(room, "messages"), message(text), JSON)
+    body = client.get(url(room, "events"), {"since": 1}).json()
+    assert [event["b"]["x"] for event in body["events"]] == ["two", "three"]
+    assert (body["more"], body["head"]) == (False, 3)
+    assert client.get(url(room, "events"), {"since": "x"}).json()["code"] == "invalid"
+
+
+@pytest.mark.parametrize("name", ["messages", "admission", "end", "devices"])
+def test_strangers_find_nothing_and_visitors_sign_in(room, browse, mateo, other, name):
+    for stranger in (mateo.user, other.user):
+        answer = browse(stranger).post(url(room, name), message(), JSON)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert Client().post(url(room, name), message(), JSON).status_code == 401
+    assert browse(mateo.user).get(url(room, "events")).status_code == 404
+    assert RoomEvent.objects.count() == 0
+
+
+def test_only_the_doctor_lets_in_and_ends(room, browse, amira, lina):
+    patient, doctor = browse(amira.user), browse(lina.user)
+    let_in = {"id": "let-in", "participant": str(seat(room, "patient").pk)}
+    for name, body in (("admission", let_in), ("end", {"id": "end"})):
+        answer = patient.post(url(room, name), body, JSON)
+        assert (answer.status_code, answer.json()["code"]) == (403, "role")
+    for name, body in (("admission", let_in), ("admission", let_in), ("end", {"id": "end"}), ("end", {"id": "end"})):
+        assert doctor.post(url(room, name), body, JSON).status_code == 204
+    room.refresh_from_db()
+    assert room.state == "ended"
+    assert [row.kind for row in RoomEvent.objects.order_by("seq")] == ["admitted", "ended"]
+
+
+def test_letting_in_somebody_who_is_not_waiting_is_refused_with_a_sentence(room, browse, lina):
+    answer = browse(lina.user).post(url(room, "admission"), {"id": "x", "participant": str(uuid4())}, JSON)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_waiting")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"id": "x"},
+        {"id": "x", "text": ""},
+        {"id": "x", "text": "   "},
+        {"id": "x", "text": "y" * 4001},
+        {"id": "x" * 41, "text": "Hello"},
+        {"id": "a b", "text": "Hello"},
+        {"id": None, "text": "Hello"},
+        {"id": "x", "text": ["Hello"]},
+        {"id": "x", "text": "\ud800"},
+        {"id": "x", "text": "a\u0000b"},
+    ],
+)
+def test_a_message_that_is_none_is_refused(room, browse, lina, body):
+    answer = browse(lina.user).post(url(room, "messages"), body, JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert RoomEvent.objects.count() == 0
+
+
+def test_bodies_that_are_not_json_or_too_large_are_refused(room, browse, lina):
+    client = browse(lina.user)
+    assert client.post(url(room, "messages"), "{", JSON).status_code == 400
+    assert client.post(url(room, "messages"), "x" * 70_000, JSON).status_code == 413
+    assert client.post(url(room, "messages"), {"id": "x", "text": "form"}).status_code == 415
+
+
+def test_the_longest_message_in_the_widest_letters_fits(room, browse, lina):
+    text = "𝒳" * 4000
+    answer = browse(lina.user).post(url(room, "messages"), message(text), JSON)
+    assert answer.status_code == 201
+    assert RoomEvent.objects.get().body == {"x": text}
+
+
+def test_a_flood_of_messages_is_slowed_down(room, browse, lina):
+    client = browse(lina.user)
+    codes = [client.post(url(room, "messages"), message(), JSON).status_code for _ in range(61)]
+    assert (codes[:60], codes[60]) == ([201] * 60, 429)
+
+
+def test_without_a_token_of_our_page_nothing_is_written(room, lina):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(lina.user, backend="telemed.accounts.backends.Password")
+    assert client.post(url(room, "messages"), message(), JSON).status_code == 403
+    assert RoomEvent.objects.count() == 0
+
+
+def test_the_device_check_is_kept_for_the_doctor(room, browse, amira):
+    said = {"camera": "denied", "microphone": "ok", "speaker": "ok", "connection": "fair", "sound_only": True}
+    assert browse(amira.user).post(url(room, "devices"), said, JSON).status_code == 204
+    assert seat(room, "patient").devices == {**said, "at": clock.now().isoformat()}
+    assert browse(amira.user).post(url(room, "devices"), {**said, "camera": "<b>"}, JSON).status_code == 400
+
+
+def test_reading_and_writing_is_in_the_log_of_accesses(room, browse, lina, amira):
+    client = browse(lina.user)
+    client.post(url(room, "messages"), message(), JSON)
+    client.get(url(room, "events"))
+    lines = AuditEvent.objects.filter(channel="api").order_by("id")
+    assert [(line.action, line.entity, line.patient_id) for line in lines] == [
+        ("create", "consultations.roomevent", amira.pk), ("read", "consultations.thread", amira.pk),
+    ]  # fmt: skip

@@ -1,0 +1,199 @@
+"""Visits: found, listed, cancelled, settled by who came; people are told once and in their own hours."""
+
+from datetime import datetime, timedelta
+
+import icalendar
+import pytest
+
+from consultations import tasks
+from consultations.actions import visits
+from consultations.models import Consultation, Participant, Reminder
+from patients.models import Grant, Patient
+from telemed.core.models import Delivery, Event
+from telemed.core.tasks import sweep
+from telemed.notifications.models import Message
+from tests import cast
+
+
+def deliver(time):
+    """Let the workers do what is due."""
+    time.move(seconds=30)
+    sweep()
+
+
+def sent(kind: str, channel: str = "email") -> list[Message]:
+    return list(Message.objects.filter(kind=kind, channel=channel).order_by("id"))
+
+
+def test_both_sides_are_told_once_with_a_calendar_file_in_their_own_zone(amira, now, time):
+    kofi = cast.doctor("kofi@example.com", "Dr Kofi", now=now, zone="Africa/Nairobi", registration="K 1")
+    appointment = cast.visit(amira, kofi, now=now, starts_at=now + timedelta(days=1))
+    deliver(time)
+    deliver(time)
+    patient, doctor = sent("visit.confirmed")
+    assert (patient.address, doctor.address) == ("amira@example.com", "kofi@example.com")
+    assert "10:00 London (GMT)" in patient.body
+    assert "13:00 Nairobi" in doctor.body
+    assert "Amira" not in doctor.body + doctor.subject + doctor.attachments[0]["content"]
+    event = next(iter(icalendar.Calendar.from_ical(patient.attachments[0]["content"]).walk("VEVENT")))
+    assert (event["summary"], event.start) == ("Appointment", appointment.starts_at)
+    assert "Headaches" not in patient.attachments[0]["content"]
+    theirs = next(iter(icalendar.Calendar.from_ical(doctor.attachments[0]["content"]).walk("VEVENT")))
+    assert (theirs.start, str(theirs["dtstart"].params["TZID"])) == (appointment.starts_at, "Africa/Nairobi")
+    assert len(sent("visit.confirmed", "inbox")) == 2
+
+
+def test_a_person_with_a_mobile_only_is_told_by_text_message(amira, lina, now, time):
+    amira.user.email, amira.user.phone = None, "+447400123456"
+    amira.user.save()
+    cast.visit(amira, lina, now=now)
+    deliver(time)
+    assert [row.address for row in sent("visit.confirmed", "sms")] == ["+447400123456"]
+
+
+def test_words_are_in_the_language_of_the_reader(amira, lina, now, time):
+    amira.user.language = "ar"
+    amira.user.save()
+    cast.visit(amira, lina, now=now)
+    deliver(time)
+    assert {row.address: row.language for row in sent("visit.confirmed")} == {
+        "amira@example.com": "ar",
+        "lina@example.com": "en",
+    }
+
+
+def test_reminders_are_sent_once_at_their_times(amira, lina, now, time):
+    cast.visit(amira, lina, now=now, starts_at=now + timedelta(days=3))
+    for _ in range(3):
+        tasks.remind()
+    assert sent("visit.reminder") == []
+    time.move(days=2)
+    tasks.remind()
+    tasks.remind()
+    assert len(sent("visit.reminder")) == 2  # both sides, once
+    time.move(hours=23, minutes=45)
+    tasks.remind()
+    assert len(sent("visit.reminder")) == 4
+    assert "in 15 minutes" in sent("visit.reminder")[-1].subject
+
+
+def test_a_worker_that_was_down_catches_up_with_what_still_makes_sense(amira, lina, now, time):
+    cast.visit(amira, lina, now=now, starts_at=now + timedelta(days=3))
+    time.move(days=2, hours=23, minutes=50)  # both reminders are due now
+    tasks.remind()
+    assert [(row.minutes_before, row.sent) for row in Reminder.objects.order_by("-minutes_before")] == [
+        (1440, False),
+        (15, True),
+    ]
+    assert len(sent("visit.reminder")) == 2
+
+
+def test_no_reminder_of_a_visit_that_began_or_was_cancelled(amira, mateo, lina, other, now, time):
+    cast.visit(amira, lina, now=now)
+    off = cast.visit(mateo, other, now=now, starts_at=now + timedelta(hours=3))
+    visits.cancel(off, by=mateo.user, now=now)
+    time.move(hours=6)
+    tasks.remind()
+    assert sent("visit.reminder") == []
+    assert set(Reminder.objects.values_list("sent", flat=True)) == {False}
+
+
+def test_cancelling_tells_both_closes_the_chart_and_frees_the_time(amira, mateo, lina, now, time):
+    appointment = cast.visit(amira, lina, now=now, starts_at=now + timedelta(days=1))
+    visits.cancel(appointment, by=amira.user, now=now)
+    deliver(time)
+    assert [row.address for row in sent("visit.cancelled")] == ["amira@example.com", "lina@example.com"]
+    cancelled = next(
+        iter(icalendar.Calendar.from_ical(sent("visit.cancelled")[0].attachments[0]["content"]).walk("VEVENT"))
+    )
+    assert (cancelled["status"], cancelled["sequence"]) == ("CANCELLED", 1)
+    assert Grant.objects.get().closed_at == now
+    assert list(Patient.objects.for_user(lina.user)) == []
+    assert cast.held(mateo, lina, now=now, starts_at=appointment.starts_at).state == "held"
+
+
+@pytest.mark.parametrize(
+    ("hours", "by_patient", "refund"), [(3, True, True), (2, True, True), (1, True, False), (1, False, True)]
+)
+def test_cancelling_is_free_until_the_agreed_hour_and_always_when_the_doctor_does_it(
+    amira, lina, now, hours, by_patient, refund
+):
+    appointment = cast.visit(amira, lina, now=now, starts_at=now + timedelta(hours=hours))
+    visits.cancel(appointment, by=amira.user if by_patient else lina.user, now=now)
+    assert Event.objects.get(name="consultations.appointment.cancelled").data["refund"] is refund
+
+
+def test_a_visit_that_began_cannot_be_cancelled(visit, amira, now, time, browse):
+    time.move(minutes=41)
+    answer = browse(amira.user).post(f"/visits/{visit.pk}/cancel/")
+    assert answer["Location"] == f"/visits/{visit.pk}/"
+    visit.refresh_from_db()
+    assert visit.state == "confirmed"
+
+
+def seat(room, role, **facts):
+    Participant.objects.filter(consultation=room, role=role).update(**facts)
+
+
+@pytest.mark.parametrize(
+    ("doctor", "patient", "outcome"),
+    [
+        ({"together_seconds": 300}, {"together_seconds": 300}, "completed"),
+        ({"arrived_at": True}, {}, "patient_no_show"),
+        ({}, {"arrived_at": True}, "doctor_no_show"),
+        ({"arrived_at": True}, {"arrived_at": True}, "doctor_no_show"),  # she came, he never let her in
+        ({}, {}, "missed"),
+    ],
+)
+def test_the_outcome_follows_who_really_was_there(visit, now, doctor, patient, outcome):
+    room = Consultation.objects.get(appointment=visit)
+    for role, facts in (("doctor", doctor), ("patient", patient)):
+        seat(room, role, **{name: now if value is True else value for name, value in facts.items()})
+    visits.settle(Consultation.objects.get(pk=room.pk), by=None, now=now)
+    visit.refresh_from_db()
+    assert visit.state == outcome
+    visits.settle(Consultation.objects.get(pk=room.pk), by=None, now=now)  # settled once
+    assert Event.objects.filter(entity_id=visit.pk, name__endswith=outcome).count() == 1
+
+
+def test_a_doctor_who_did_not_come_is_apologised_for(visit, amira, now, time):
+    room = Consultation.objects.get(appointment=visit)
+    seat(room, "patient", arrived_at=now)
+    visits.settle(room, by=None, now=now)
+    deliver(time)
+    assert [row.address for row in sent("visit.doctor_no_show")] == ["amira@example.com"]
+
+
+def test_the_calendar_file_has_the_hour_of_the_page(visit, amira, browse):
+    amira.user.time_zone = "Asia/Kolkata"
+    amira.user.save()
+    client = browse(amira.user)
+    page = client.get(f"/visits/{visit.pk}/").content.decode()
+    assert "16:10" in page or "4:10" in page
+    file = client.get(f"/visits/{visit.pk}.ics")
+    event = next(iter(icalendar.Calendar.from_ical(file.content).walk("VEVENT")))
+    assert (event.start.strftime("%H:%M"), event.start) == ("16:10", visit.starts_at)
+    assert isinstance(event.start, datetime)
+
+
+def test_visits_take_the_same_queries_for_one_and_three(amira, lina, now, browse, django_assert_max_num_queries):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    counts = []
+    for number in (1, 3):
+        while amira.appointments.filter(state="confirmed").count() < number:
+            cast.visit(amira, lina, now=now, starts_at=now + timedelta(hours=2 + amira.appointments.count()))
+        client = browse(amira.user)
+        client.get("/visits/")
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            client.get("/visits/")
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_no_delivery_is_left_behind(visit, time):
+    deliver(time)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}

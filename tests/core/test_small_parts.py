@@ -1,0 +1,94 @@
+"""Identifiers, time and money."""
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemed.core import clock, ids, money
+from telemed.core.money import Money
+
+
+def test_uuid7_is_version_7_and_ordered_by_time():
+    made = [ids.uuid7() for _ in range(50)]
+    assert {uuid.version for uuid in made} == {7}
+    assert {uuid.variant for uuid in made} == {"specified in RFC 4122"}
+    assert [uuid.int >> 80 for uuid in made] == sorted(uuid.int >> 80 for uuid in made)
+    assert len(set(made)) == 50
+
+
+@given(st.text(alphabet=ids.ALPHABET, min_size=1, max_size=20))
+def test_a_code_survives_handwriting(code):
+    written = "-".join(code).lower().replace("0", "o").replace("1", "l")
+    assert ids.typed(written) == code
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "wall", "utc"),
+    [
+        (
+            "Europe/London",
+            date(2026, 3, 29),
+            time(1, 30),
+            datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
+        ),  # skipped: becomes 02:30 BST
+        (
+            "Europe/London",
+            date(2026, 10, 25),
+            time(1, 30),
+            datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+        ),  # twice: the first
+        ("Asia/Kathmandu", date(2026, 6, 1), time(9, 0), datetime(2026, 6, 1, 3, 15, tzinfo=UTC)),
+        ("Australia/Lord_Howe", date(2026, 4, 5), time(3, 0), datetime(2026, 4, 4, 16, 30, tzinfo=UTC)),
+        ("America/Santiago", date(2026, 9, 6), time(9, 0), datetime(2026, 9, 6, 12, 0, tzinfo=UTC)),
+    ],
+)
+def test_wall_time_becomes_the_right_moment_around_clock_changes(zone, day, wall, utc):
+    assert clock.at(day, wall, clock.zone(zone)) == utc
+
+
+def test_time_zone_rules_come_from_the_pinned_package_only():
+    import zoneinfo
+
+    assert zoneinfo.TZPATH == ()
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "14:20"), ("es", "14:20"), ("ar", "2:20 م")])
+def test_hours_are_written_as_people_of_the_language_do(language, said):
+    moment = datetime(2026, 11, 23, 14, 20, tzinfo=UTC)
+    assert clock.hour(moment, clock.zone("Europe/London"), language).replace("\xa0", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("born", "today", "years"),
+    [
+        (date(2000, 2, 29), date(2026, 2, 28), 25),
+        (date(2000, 2, 29), date(2026, 3, 1), 26),
+        (date(2026, 1, 1), date(2026, 1, 1), 0),
+    ],
+)
+def test_age_is_whole_years(born, today, years):
+    assert clock.age(born, today) == years
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [(Money(4800, "GBP"), "£48.00"), (Money(500, "JPY"), "JP¥500"), (Money(1234567, "KWD"), "KWD1,234.567")],
+)
+def test_money_is_said_with_the_decimals_of_its_currency(amount, said):
+    assert amount.spoken("en").replace("\xa0", " ") == said
+
+
+@given(st.integers(0, 10**9), st.sampled_from(["GBP", "JPY", "KWD"]))
+def test_money_typed_and_shown_is_the_same_amount(minor, currency):
+    amount = Money(minor, currency)
+    assert money.from_major(amount.major, currency) == amount
+
+
+def test_money_of_two_currencies_is_not_added_and_too_fine_amounts_are_refused():
+    with pytest.raises(money.MixedCurrencies):
+        Money(1, "GBP") + Money(1, "EUR")
+    with pytest.raises(ValueError, match="no smaller unit"):
+        money.from_major(Decimal("1.005"), "GBP")

@@ -1,0 +1,136 @@
+"""Becoming a doctor here, and running the practice."""
+
+from datetime import time, timedelta
+
+import pytest
+from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
+from telemed.accounts.models import User
+from telemed.core.models import AuditEvent
+from tests import cast
+
+APPLICATION = {
+    "name": "Dr Noor Aziz", "registration_council": "General Medical Council", "registration_number": "7712009", "specialty": "cardiology",
+    "qualification": "MBBS", "languages": ["en", "ur"], "practising_since": "2013", "time_zone": "Europe/London", "biography": "Hearts.",
+}  # fmt: skip
+
+
+@pytest.fixture
+def noor(db, browse):
+    user = User.objects.create_user(email="noor@example.com", password=cast.PASSWORD)
+    browse(user).post("/clinic/apply/", APPLICATION)
+    return Doctor.objects.get()
+
+
+@pytest.fixture
+def office(admin, browse) -> Client:
+    """The admin's browser, second factor done."""
+    device = TOTPDevice.objects.create(user=admin, confirmed=True)
+    client = browse(admin)
+    session = client.session
+    session["otp_device_id"] = device.persistent_id
+    session.save()
+    return client
+
+
+def test_an_applicant_is_invisible_until_the_office_decides(noor, office, browse):
+    VisitType.objects.create(doctor=noor, name="Visit", minutes=20, price=0, currency="GBP")
+    assert noor.state == "applied"
+    assert "Noor" not in Client().get("/doctors/").content.decode()
+    assert Client().get(f"/doctors/{noor.slug}/").status_code == 404
+    assert browse(noor.user).get("/clinic/").status_code == 404
+    assert "waiting for a decision" in browse(noor.user).get("/clinic/apply/").content.decode()
+    assert "Dr Noor Aziz" in office.get("/admin/doctors/verify/").content.decode()
+    office.post(f"/admin/doctors/verify/{noor.pk}/", {"reason": "Found in the register", "verify": "1"})
+    noor.refresh_from_db()
+    assert (noor.state, noor.decision) == ("verified", "Found in the register")
+    assert "Dr Noor Aziz" in Client().get("/doctors/").content.decode()
+    assert browse(noor.user).get("/clinic/").status_code == 200
+    assert AuditEvent.objects.filter(action="verify", entity_id=str(noor.pk), outcome="verified").count() == 1
+
+
+def test_a_refused_applicant_reads_why(noor, office, browse):
+    office.post(f"/admin/doctors/verify/{noor.pk}/", {"reason": "The number belongs to somebody else", "refuse": "1"})
+    assert "The number belongs to somebody else" in browse(noor.user).get("/clinic/apply/").content.decode()
+    assert browse(noor.user).get("/clinic/").status_code == 404
+
+
+def test_a_decision_needs_a_reason_and_happens_once(noor, office):
+    assert (
+        "Fill this in" in office.post(f"/admin/doctors/verify/{noor.pk}/", {"verify": "1"}).content.decode()
+        or Doctor.objects.get().state == "applied"
+    )
+    office.post(f"/admin/doctors/verify/{noor.pk}/", {"reason": "ok", "verify": "1"})
+    office.post(f"/admin/doctors/verify/{noor.pk}/", {"reason": "no", "refuse": "1"})
+    assert Doctor.objects.get().state == "verified"
+
+
+def test_the_same_registration_number_twice_is_refused_with_a_sentence(noor, browse):
+    user = User.objects.create_user(email="fake@example.com", password=cast.PASSWORD)
+    page = browse(user).post("/clinic/apply/", {**APPLICATION, "name": "Dr Somebody Else"})
+    assert page.status_code == 422
+    assert "is known here already" in page.content.decode()
+    assert "Dr Somebody Else" in page.content.decode()
+
+
+def test_a_patient_cannot_become_a_doctor_with_the_same_account(amira, browse):
+    assert "a patient's or a staff account" in browse(amira.user).post("/clinic/apply/", APPLICATION).content.decode()
+    assert Doctor.objects.count() == 0
+
+
+def test_hours_are_replaced_and_mistakes_are_explained(lina, browse):
+    client = browse(lina.user)
+    good = {"what": "hours", "opens_0_0": "09:00", "closes_0_0": "12:00", "opens_0_1": "13:00", "closes_0_1": "17:00"}
+    assert client.post("/clinic/availability/", good).status_code == 302
+    assert [(row.weekday, row.opens, row.closes) for row in WeeklyHours.objects.order_by("opens")] == [
+        (0, time(9), time(12)),
+        (0, time(13), time(17)),
+    ]
+    for bad in (
+        {"opens_0_0": "12:00", "closes_0_0": "09:00"},
+        {"opens_0_0": "09:00"},
+        {"opens_0_0": "09:00", "closes_0_0": "12:00", "opens_0_1": "11:00", "closes_0_1": "13:00"},
+    ):
+        page = client.post("/clinic/availability/", {"what": "hours", **bad})
+        assert page.status_code == 422
+        assert bad["opens_0_0"] in page.content.decode()
+    assert WeeklyHours.objects.count() == 2
+
+
+def test_days_away_are_whole_days_of_the_doctors_own_zone(lina, browse, now):
+    lina.time_zone = "Asia/Tokyo"
+    lina.save()
+    client = browse(lina.user)
+    client.post("/clinic/availability/", {"what": "away", "first": "2026-12-24", "last": "2026-12-26"})
+    row = TimeOff.objects.get()
+    assert (row.starts_at.isoformat(), row.ends_at - row.starts_at) == (
+        "2026-12-23T15:00:00+00:00",
+        timedelta(days=3) - timedelta(seconds=1),
+    )
+    client.post("/clinic/availability/", {"what": "back", "id": row.pk})
+    assert TimeOff.objects.count() == 0
+
+
+def test_a_doctor_changes_only_their_own_practice(lina, other, browse):
+    kind = other.visit_types.get()
+    client = browse(lina.user)
+    assert client.post("/clinic/settings/", {"what": "withdraw", "id": kind.pk}).status_code == 404
+    kind.refresh_from_db()
+    assert kind.active
+    away = TimeOff.objects.create(doctor=other, starts_at="2026-12-24T00:00Z", ends_at="2026-12-25T00:00Z")
+    assert client.post("/clinic/availability/", {"what": "back", "id": away.pk}).status_code == 404
+    assert TimeOff.objects.count() == 1
+
+
+def test_an_offer_has_a_price_in_the_smallest_unit(lina, browse):
+    browse(lina.user).post(
+        "/clinic/settings/", {"what": "offer", "name": "Long visit", "mode": "video", "minutes": "40", "price": "75.50"}
+    )
+    kind = VisitType.objects.get(name="Long visit")
+    assert (kind.price, kind.currency, kind.minutes) == (7550, "GBP", 40)
+    page = browse(lina.user).post(
+        "/clinic/settings/", {"what": "offer", "name": "Odd", "mode": "video", "minutes": "2", "price": "-1"}
+    )
+    assert page.status_code == 422

@@ -1,0 +1,264 @@
+"""Messages: said once, sent after the commit, caught up after a crash, through verified transports."""
+
+import json
+import socket
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.core import mail
+from django.db import connection, transaction
+
+from telemed.notifications import gateways
+from telemed.notifications.actions import outbox
+from telemed.notifications.models import Message
+from telemed.notifications.tasks import sweep
+
+
+@pytest.fixture(autouse=True)
+def _fresh_transports():
+    gateways.transport.cache_clear()
+    yield
+    gateways.transport.cache_clear()
+
+
+def say(person, now, *, key="k", **facts):
+    outbox.send(
+        person, outbox.Notice(subject="Subject", body="Body", link="/visits/"), kind="test", key=key, now=now, **facts
+    )
+
+
+def test_a_message_is_said_once_for_each_key(amira, now):
+    for _ in range(3):
+        say(amira.user, now)
+    assert sorted(Message.objects.values_list("channel", flat=True)) == ["email", "inbox"]
+
+
+def test_words_and_address_are_stored_encrypted(amira, now):
+    say(amira.user, now)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT address, subject, body FROM notifications_message WHERE channel = 'email'")
+        stored = b"".join(bytes(part) for part in cursor.fetchone())
+    assert all(word not in stored for word in (b"amira", b"Subject", b"Body"))
+
+
+def test_nothing_is_sent_when_the_transaction_rolls_back(amira, now):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        say(amira.user, now)
+        _ = 1 / 0
+    assert Message.objects.count() == 0
+
+
+def test_a_worker_killed_between_commit_and_send_loses_nothing_and_sends_once(amira, now, time):
+    say(amira.user, now)  # committed, but the wake-up died with the worker
+    assert Message.objects.get(channel="email").state == "queued"
+    time.move(seconds=30)
+    sweep()
+    sweep()
+    row = Message.objects.get(channel="email")
+    assert (row.state, row.attempts) == ("sent", 1)
+
+
+def test_a_worker_killed_while_sending_loses_its_lease_and_another_sends(amira, now, time):
+    say(amira.user, now)
+    Message.objects.filter(channel="email").update(state="sending", leased_until=now + outbox.LEASE, attempts=1)
+    sweep()
+    assert Message.objects.get(channel="email").state == "sending"
+    time.move(seconds=61)
+    sweep()
+    assert Message.objects.get(channel="email").state == "sent"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_ten_workers_one_sends(now):
+    from tests import cast
+
+    amira = cast.patient("amira@example.com", "Amira", now=now)
+    say(amira.user, now)
+    pk, won = Message.objects.get(channel="email").pk, []
+
+    def work():
+        won.append(outbox.deliver(pk, now=now))
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False] * 9 + [True]
+
+
+def test_codes_are_forgotten_once_sent_outside_demo_mode(db, now, settings):
+    settings.DEMO = False
+    settings.EMAIL_URL = "smtp://x"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    outbox.send_to(
+        "a@example.com",
+        "email",
+        outbox.Notice("123456 is your code", "123456"),
+        kind="code",
+        key="c",
+        language="en",
+        now=now,
+    )
+    assert outbox.deliver(Message.objects.get().pk, now=now)
+    row = Message.objects.get()
+    assert (row.body, row.subject, "123456" in mail.outbox[0].body) == ("", "", True)
+
+
+class Mailbox:
+    """An SMTP server that keeps what it gets, and refuses one address."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("gone@"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.got.append(envelope.content)
+        return "250 OK"
+
+
+@pytest.fixture
+def smtp(settings):
+    box = Mailbox()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_URL = "smtp://127.0.0.1"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    yield box
+    controller.stop()
+
+
+def test_email_goes_out_over_smtp_with_text_html_link_and_attachment(amira, now, smtp):
+    import email
+
+    notice = outbox.Notice(
+        "Your appointment",
+        "Words <b>",
+        "/visits/",
+        [{"name": "a.ics", "type": "text/calendar", "content": "BEGIN:VCALENDAR"}],
+    )
+    outbox.send(amira.user, notice, kind="t", key="k", now=now)
+    assert outbox.deliver(Message.objects.get(channel="email").pk, now=now)
+    got = email.message_from_bytes(smtp.got[0])
+    parts = {
+        part.get_content_type(): part.get_payload(decode=True).decode()
+        for part in got.walk()
+        if not part.is_multipart()
+    }
+    assert (got["Subject"], got["To"]) == ("Your appointment", "amira@example.com")
+    assert "http://localhost:8000/visits/" in parts["text/plain"]
+    assert "Words &lt;b&gt;" in parts["text/html"]
+    assert "http" not in parts["text/html"].replace("http://localhost:8000/visits/", "")  # no pixel, no third party
+    assert parts["text/calendar"].startswith("BEGIN:VCALENDAR")
+
+
+def test_the_same_mail_sent_twice_has_the_same_message_id(amira, now, smtp):
+    import email
+
+    say(amira.user, now)
+    pk = Message.objects.get(channel="email").pk
+    outbox.deliver(pk, now=now)
+    Message.objects.filter(pk=pk).update(state="queued")
+    outbox.deliver(pk, now=now)
+    assert len({email.message_from_bytes(raw)["Message-ID"] for raw in smtp.got}) == 1
+
+
+def test_a_refused_address_fails_for_good_and_a_dead_server_is_tried_again(amira, mateo, now, smtp, settings, time):
+    amira.user.email = "gone@example.com"
+    amira.user.save()
+    say(amira.user, now)
+    say(mateo.user, now, key="m")
+    settings.EMAIL_PORT = 1
+    for row in Message.objects.filter(channel="email", key="m"):
+        outbox.deliver(row.pk, now=now)
+    later = Message.objects.get(channel="email", key="m")
+    assert (later.state, later.due_at) == ("queued", now + timedelta(seconds=30))
+
+
+def test_an_address_that_does_not_exist_is_not_tried_again(amira, now, smtp):
+    amira.user.email = "gone@example.com"
+    amira.user.save()
+    say(amira.user, now)
+    outbox.deliver(Message.objects.get(channel="email").pk, now=now)
+    row = Message.objects.get(channel="email")
+    assert (row.state, row.error) == ("failed", "the mail server refused the address")
+
+
+class FakeTwilio(BaseHTTPRequestHandler):
+    """Answers like the Messages resource of Twilio's API (2010-04-01), read by the official library."""
+
+    got: list[dict[str, list[str]]] = []
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.got.append({**form, "path": [self.path], "auth": [self.headers["Authorization"]]})
+        if form["To"] == ["+15005550001"]:
+            body, status = {"code": 21211, "message": "invalid", "more_info": "", "status": 400}, 400
+        else:
+            body, status = {"sid": "SM" + "1" * 32, "status": "queued", "to": form["To"][0]}, 201
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def twilio(settings):
+    server = HTTPServer(("127.0.0.1", 0), FakeTwilio)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    FakeTwilio.got = []
+    settings.TWILIO = {
+        "account_sid": "AC" + "0" * 32,
+        "auth_token": "t",
+        "sender": "+15005550006",
+        "base_url": f"http://127.0.0.1:{server.server_port}",
+    }
+    yield FakeTwilio.got
+    server.shutdown()
+
+
+def test_text_messages_go_out_through_twilio(amira, now, twilio):
+    amira.user.email, amira.user.phone = None, "+447400123456"
+    amira.user.save()
+    say(amira.user, now)
+    assert outbox.deliver(Message.objects.get(channel="sms").pk, now=now)
+    assert twilio[0]["path"] == [f"/2010-04-01/Accounts/AC{'0' * 32}/Messages.json"]
+    assert (twilio[0]["To"], twilio[0]["From"], twilio[0]["Body"]) == (
+        ["+447400123456"],
+        ["+15005550006"],
+        ["Body http://localhost:8000/visits/"],
+    )
+    assert Message.objects.get(channel="sms").receipt == "SM" + "1" * 32
+
+
+def test_a_number_that_twilio_calls_invalid_is_not_tried_again(db, now, twilio):
+    outbox.send_to("+15005550001", "sms", outbox.Notice("s", "b"), kind="t", key="k", language="en", now=now)
+    outbox.deliver(Message.objects.get().pk, now=now)
+    assert (Message.objects.get().state, Message.objects.get().error) == ("failed", "Twilio 21211")
+
+
+def test_the_inbox_shows_ones_own_and_opening_it_marks_as_read(amira, mateo, now, browse):
+    say(amira.user, now)
+    outbox.send(mateo.user, outbox.Notice("For Mateo only", "x"), kind="t", key="m", now=now)
+    client = browse(amira.user)
+    assert "Notifications, 1 new" in client.get("/home/").content.decode()
+    page = client.get("/notifications/").content.decode()
+    assert ("Subject" in page, "For Mateo only" in page) == (True, False)
+    assert "Notifications, 0 new" in client.get("/home/").content.decode()

@@ -1,0 +1,170 @@
+"""The record: whose it is, who looked, and that strangers find nothing."""
+
+import pytest
+
+from patients.actions import profile, sharing, timeline
+from patients.models import Allergy, Grant, Patient, TimelineEntry
+from telemed.core.models import AuditEvent
+from tests import cast
+
+
+def entry(patient, now, kind="visit", title="Something private"):
+    from uuid import uuid4
+
+    timeline.add(
+        patient_id=patient.pk, kind=kind, source_id=uuid4(), at=now, title=title, body="details", link="/visits/"
+    )
+
+
+def test_the_timeline_shows_ones_own_entries_only(amira, mateo, browse, now):
+    entry(amira, now, title="Amira's secret")
+    entry(mateo, now, title="Mateo's secret")
+    page = browse(amira.user).get("/record/").content.decode()
+    assert "Amira&#x27;s secret" in page
+    assert "Mateo" not in page
+
+
+def test_the_timeline_is_filtered_by_kind_and_pages_back(amira, browse, now, time):
+    for number in range(25):
+        entry(amira, time.move(minutes=-1), kind="receipt" if number % 5 == 0 else "visit", title=f"Entry {number}.")
+    client = browse(amira.user)
+    first = client.get("/record/").content.decode()
+    assert ("Entry 0." in first, "Entry 19." in first, "Entry 20." in first) == (True, True, False)
+    import re
+
+    older = re.search(r'href="(\?kind=&amp;before=[^"]+)"', first).group(1).replace("&amp;", "&")
+    assert "Entry 24." in client.get(f"/record/{older}").content.decode()
+    assert client.get("/record/?kind=receipt").content.decode().count("Entry") == 5
+    assert client.get("/record/?kind=nonsense&before=never").status_code == 200
+
+
+def test_the_same_source_is_one_line(amira, now):
+    from uuid import uuid4
+
+    source = uuid4()
+    for _ in range(2):
+        timeline.add(patient_id=amira.pk, kind="visit", source_id=source, at=now, title="t", body="", link="/")
+    assert TimelineEntry.objects.count() == 1
+
+
+def test_a_patient_sees_who_looked_and_when(visit, amira, lina, browse):
+    browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
+    page = browse(amira.user).get("/record/sharing/").content.decode()
+    assert "Dr Lina Haddad" in page
+    assert "looked at your record" in page
+
+
+def test_a_patient_does_not_see_who_looked_at_others(visit, amira, mateo, lina, browse):
+    browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
+    assert "looked at your record" not in browse(mateo.user).get("/record/sharing/").content.decode()
+
+
+def test_every_chart_access_of_the_doctor_is_one_line_with_the_patient(visit, amira, lina, browse):
+    before = AuditEvent.objects.filter(actor_id=lina.user_id, patient_id=amira.pk, action="read").count()
+    browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
+    rows = AuditEvent.objects.filter(actor_id=lina.user_id, patient_id=amira.pk, action="read")
+    assert rows.count() == before + 1
+    assert (rows.last().entity, rows.last().purpose, rows.last().channel, rows.last().actor_role) == (
+        "patients.chart",
+        "TREAT",
+        "web",
+        "doctor",
+    )
+
+
+def test_a_doctor_without_a_visit_finds_no_patient(visit, amira, other, browse):
+    client = browse(other.user)
+    assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 404
+    assert client.get(f"/clinic/visits/{visit.pk}/").status_code == 404
+    assert "Amira" not in client.get("/clinic/patients/").content.decode()
+
+
+def test_access_ends_when_the_grant_expires_or_is_closed(visit, amira, lina, browse, time):
+    client = browse(lina.user)
+    assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 200
+    time.move(days=91)
+    assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 404
+    time.move(days=-91)
+    sharing.close(source_id=visit.pk, by=amira.user, now=time.now)
+    assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 404
+
+
+def test_a_patient_who_shares_only_the_visit_keeps_the_history(amira, lina, now, browse):
+    entry(amira, now, title="An earlier illness")
+    cast.visit(amira, lina, now=now)
+    Grant.objects.update(scope="visit")
+    page = browse(lina.user).get(f"/clinic/patients/{amira.pk}/").content.decode()
+    assert "Penicillin" in page  # safety first
+    assert "An earlier illness" not in page
+
+
+def test_what_is_not_stated_any_more_is_ended_and_kept(amira, now):
+    facts = {
+        "name": "Amira",
+        "birth_date": amira.birth_date,
+        "sex": "female",
+        "address": {},
+        "emergency_contact": {},
+        "conditions": [],
+    }
+    profile.fill_in(amira, **facts, allergies=[profile.Statement("Latex")], by=amira.user, now=now)
+    assert [(row.substance, row.ended_at) for row in Allergy.objects.order_by("recorded_at", "ended_at")] == [
+        ("Penicillin", now),
+        ("Latex", None),
+    ] or {(row.substance, row.ended_at is None) for row in Allergy.objects.all()} == {
+        ("Penicillin", False),
+        ("Latex", True),
+    }
+
+
+def test_stating_the_same_again_changes_nothing(amira, now):
+    facts = {
+        "name": "Amira",
+        "birth_date": amira.birth_date,
+        "sex": "female",
+        "address": {},
+        "emergency_contact": {},
+        "conditions": [],
+    }
+    profile.fill_in(amira, **facts, allergies=[profile.Statement("penicillin", "Rash")], by=amira.user, now=now)
+    assert Allergy.objects.count() == 1
+
+
+def test_no_known_allergies_and_never_asked_are_different(amira, lina, now, browse):
+    Allergy.objects.update(ended_at=now)
+    cast.visit(amira, lina, now=now)
+    client = browse(lina.user)
+    assert "No known allergies" in client.get(f"/clinic/patients/{amira.pk}/").content.decode()
+    Patient.objects.update(allergies_asked_at=None)
+    assert "Allergies: not asked" in client.get(f"/clinic/patients/{amira.pk}/").content.decode()
+
+
+def test_the_list_of_patients_takes_the_same_queries_for_one_and_three(amira, mateo, lina, now, browse):
+    from datetime import timedelta
+
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    client, counts = browse(lina.user), []
+    third = cast.patient("third@example.com", "Third Person", now=now)
+    for group in ([amira], [mateo, third]):
+        for person in group:
+            cast.visit(person, lina, now=now, starts_at=now + timedelta(hours=1 + Grant.objects.count()))
+        client.get("/clinic/patients/")
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get("/clinic/patients/").content.decode()
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert all(name in page for name in ("Amira Osman", "Mateo Silva", "Third Person"))
+
+
+def test_patients_are_found_by_name_and_number(visit, amira, lina, browse):
+    client = browse(lina.user)
+    assert "Amira Osman" in client.get("/clinic/patients/?q=osman").content.decode()
+    assert "Amira Osman" in client.get(f"/clinic/patients/?q={amira.number[:7]}").content.decode()
+    assert "Amira Osman" not in client.get("/clinic/patients/?q=silva").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/record/", "/record/sharing/", "/account/profile/"])
+def test_a_doctor_has_no_patient_pages(lina, browse, path):
+    assert browse(lina.user).get(path).status_code == 404

@@ -1,0 +1,217 @@
+"""Public pages, health, the demo page and the back office."""
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from telemed.accounts.models import User
+from telemed.core.tasks import HEARTBEAT, heartbeat
+from tests import cast
+
+
+def test_health_says_that_the_process_lives_without_touching_anything(django_assert_num_queries, db):
+    with django_assert_num_queries(0):
+        assert Client().get("/healthz").content == b"ok"
+
+
+def test_readiness_names_the_part_that_does_not_answer(db, settings):
+    cache.delete(HEARTBEAT)
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["parts"]["worker"]) == (503, "no sign of life for 30 seconds")
+    heartbeat()
+    assert Client().get("/readyz").json() == {
+        "ready": True,
+        "parts": dict.fromkeys(("database", "redis", "worker", "storage"), "ok"),
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/doctors/",
+        "/help/",
+        "/accessibility/",
+        "/privacy/",
+        "/offline/",
+        "/login/",
+        "/signup/",
+        "/language/",
+        "/app.webmanifest",
+        "/sw.js",
+    ],
+)
+def test_public_pages_need_no_sign_in(db, path):
+    assert Client().get(path).status_code == 200
+
+
+def test_public_pages_have_an_address_in_every_language_and_private_ones_do_not(db):
+    page = Client().get("/ar/doctors/").content.decode()
+    assert '<html lang="ar" dir="rtl"' in page
+    assert 'hreflang="es" href="http://localhost:8000/es/doctors/"' in page
+    assert Client().get("/ar/home/").status_code == 404
+
+
+def test_the_language_follows_the_browser_then_the_choice(db, settings):
+    client = Client(headers={"Accept-Language": "es-MX,es;q=0.9"})
+    assert '<html lang="es"' in client.get("/").content.decode()
+    client.post("/language/", {"language": "ar"})
+    assert '<html lang="ar"' in client.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?q=%00",
+        "?q=" + "x" * 5000,
+        "?type=nope&price=abc&when=9&lang=zz&sort=1&page=-3",
+        "?page=999999999999999999999",
+        "?price=3000&price=x",
+    ],
+)
+def test_a_strange_search_is_a_search_for_less(lina, query):
+    assert Client().get("/doctors/" + query).status_code in {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=haddad", True),
+        ("q=general", True),
+        ("q=listens", True),
+        ("q=nobody", False),
+        ("lang=ar", True),
+        ("lang=fr", False),
+        ("type=dermatology", False),
+        ("price=3000", False),
+        ("price=5000", True),
+    ],
+)
+def test_doctors_are_found_by_name_specialty_words_language_and_price(lina, query, found):
+    assert ("Dr Lina Haddad" in Client().get(f"/doctors/?{query}").content.decode()) is found
+
+
+def test_times_are_shown_in_the_zone_of_the_browser(lina, settings, now):
+    client = Client()
+    client.cookies[settings.ZONE_COOKIE_NAME] = "Asia/Kolkata"
+    page = client.get("/doctors/").content.decode()
+    assert "Kolkata" in page
+    assert ">15:50</button>" in page  # 10:20 in London
+
+
+def test_discovery_takes_the_same_queries_for_one_and_three_doctors(lina, now):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    counts = []
+    for extra in (0, 2):
+        for number in range(extra):
+            cast.doctor(f"d{number}@example.com", f"Dr Number {number}", now=now, registration=f"N {number}")
+        Client().get("/doctors/")
+        with CaptureQueriesContext(connection) as queries:
+            Client().get("/doctors/")
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_everyone_starts_in_their_own_portal(amira, lina, admin, browse):
+    assert browse(amira.user).get("/start/")["Location"] == "/home/"
+    assert browse(lina.user).get("/start/")["Location"] == "/clinic/"
+    assert browse(admin).get("/start/")["Location"] == "/admin/"
+
+
+def test_home_shows_the_next_visit_and_what_to_do_now(visit, amira, browse, time):
+    client = browse(amira.user)
+    page = client.get("/home/").content.decode()
+    assert ("Dr Lina Haddad" in page, "Check camera and sound" in page) == (True, True)
+    time.move(minutes=30)
+    assert "Enter waiting room" in client.get("/home/").content.decode()
+
+
+def test_the_doctors_day_shows_who_comes_with_reason_and_allergy(visit, lina, browse):
+    page = browse(lina.user).get("/clinic/").content.decode()
+    assert all(said in page for said in ("Amira Osman", "Headaches since Monday", "Penicillin"))
+
+
+def test_the_doctors_day_shows_nobody_elses_patients(visit, other, browse):
+    assert "Amira" not in browse(other.user).get("/clinic/").content.decode()
+
+
+def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira, admin, now):
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    device = TOTPDevice.objects.create(user=admin, confirmed=True)
+    client = Client()
+    client.post("/signup/", {"address": "new@example.com"})
+    page = client.get("/demo/").content.decode()
+    assert all(said in page for said in ("Amira Osman", "amira@example.com", "new@example.com", "is your code"))
+    import re
+
+    code = re.search(r'<td class="num">(\d{6})</td>', page).group(1)
+    assert device.verify_token(code)
+    sent = client.get("/demo/outbox.json").json()["messages"][0]
+    assert (sent["channel"], sent["kind"], sent["to"]) == ("email", "code", "new@example.com")
+    client.post(f"/demo/enter/{admin.pk}/")
+    assert client.get("/admin/").status_code == 200  # second factor included
+    client.post(f"/demo/enter/{amira.user_id}/")
+    assert client.get("/home/").status_code == 200
+    assert client.get("/admin/").status_code == 302
+
+
+def test_the_back_office_shows_states_and_references_but_no_record_text(visit, amira, admin, now):
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    TOTPDevice.objects.create(user=admin, confirmed=True)
+    client = Client()
+    client.post(f"/demo/enter/{admin.pk}/")
+    models = ["accounts/user", "accounts/clinic", "patients/patient", "patients/grant", "patients/consent", "doctors/doctor", "consultations/appointment", "consultations/reminder",
+              "consultations/prescription", "billing/payment", "billing/refund", "notifications/message", "core/auditevent", "core/event", "core/delivery", "auditlog/logentry"]  # fmt: skip
+    for model in models:
+        page = client.get(f"/admin/{model}/")
+        assert page.status_code == 200, model
+        assert all(
+            secret not in page.content.decode() for secret in ("Amira", "Headaches", "Penicillin", "12 Elm Street")
+        ), model
+    for path in (
+        f"consultations/appointment/{visit.pk}",
+        f"patients/patient/{amira.pk}",
+        f"doctors/doctor/{visit.doctor_id}",
+        f"accounts/user/{amira.user_id}",
+    ):
+        page = client.get(f"/admin/{path}/change/")
+        assert page.status_code == 200, path
+        assert all(secret not in page.content.decode() for secret in ("Amira", "Headaches", "Penicillin")), path
+    assert "Visits today" in client.get("/admin/dashboard/").content.decode()
+
+
+def test_disabling_a_user_in_the_back_office_ends_their_sign_in(amira, admin):
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    TOTPDevice.objects.create(user=admin, confirmed=True)
+    office, theirs = Client(), Client()
+    office.post(f"/demo/enter/{admin.pk}/")
+    theirs.force_login(amira.user, backend="telemed.accounts.backends.Password")
+    assert theirs.get("/home/").status_code == 200
+    office.post(
+        f"/admin/accounts/user/{amira.user_id}/change/", {"name": "", "language": "en", "time_zone": "Europe/London"}
+    )
+    assert User.objects.get(pk=amira.user_id).is_active is False
+    assert theirs.get("/home/")["Location"].startswith("/login/")
+    from auditlog.models import LogEntry
+
+    assert (
+        LogEntry.objects.filter(
+            object_pk=str(amira.user_id), action=LogEntry.Action.UPDATE, changes__has_key="is_active"
+        ).count()
+        == 1
+    )
+
+
+def test_an_unknown_page_and_a_broken_form_say_what_to_do(db):
+    page = Client().get("/nothing/")
+    assert (page.status_code, "There is nothing here for you" in page.content.decode()) == (404, True)
+    strict = Client(enforce_csrf_checks=True)
+    stale = strict.post("/login/", {"address": "a@example.com"})
+    assert (stale.status_code, "This page is too old" in stale.content.decode()) == (403, True)
+    api = Client().get("/api/nothing/")
+    assert (api.status_code, api["Content-Type"], api.json()["code"]) == (404, "application/problem+json", "not_found")
