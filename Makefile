@@ -18,15 +18,13 @@ test: install-browser lint ## Lint, tests on a fresh database (PG=/usr/lib/postg
 lint: install-tests ## Style, types, templates and the borders between the parts
 	@$(python) -m ruff check
 	@$(python) -m ruff format --check
-	@$(python) -m djlint --quiet --check templates
 	@$(python) -m djlint --quiet --lint templates
 	@TELEMED_MODE=demo $(python) -m mypy .
 	@$(python) .venv/bin/lint-imports
 
-format: install-tests ## Put code and templates into shape
+format: install-tests ## Put the code into shape
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
-	@$(python) -m djlint --quiet --reformat templates
 
 shell: install ## A Django shell on the running (or else a freshly started) database
 	@$(python) -m telemed.embedded -- $(python) manage.py shell

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,7 @@ from adminops.queries import figures
 from doctors.actions import practice
 from doctors.models import Doctor
 from doctors.states import DoctorState
+from telemed.accounts.context import me
 from telemed.core import clock, states
 
 
@@ -27,28 +29,29 @@ class DecisionForm(forms.Form):
 
 
 @require_GET
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     return _page(
         request,
+        site,
         "admin/dashboard.html",
         {"title": _("Dashboard"), "figures": figures(clock.now(), clock.current_zone())},
     )
 
 
 @require_GET
-def verify(request: HttpRequest) -> HttpResponse:
+def verify(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """Who applied, longest waiting first."""
     applied = Doctor.objects.filter(state=DoctorState.APPLIED).select_related("user").order_by("created_at")
-    return _page(request, "admin/verify.html", {"title": _("Doctors to verify"), "applied": applied})
+    return _page(request, site, "admin/verify.html", {"title": _("Doctors to verify"), "applied": applied})
 
 
 @require_http_methods(["GET", "POST"])
-def decide(request: HttpRequest, doctor_id: UUID) -> HttpResponse:
+def decide(request: HttpRequest, *, doctor_id: UUID, site: AdminSite) -> HttpResponse:
     doctor = get_object_or_404(Doctor.objects.select_related("user"), pk=doctor_id)
     form = DecisionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         to = DoctorState.VERIFIED if "verify" in request.POST else DoctorState.REFUSED
-        user: Any = request.user
+        user = me(request)
         try:
             practice.decide(doctor, to, reason=form.cleaned_data["reason"], by=user, now=clock.now())
         except states.Refused:
@@ -58,11 +61,9 @@ def decide(request: HttpRequest, doctor_id: UUID) -> HttpResponse:
         return redirect("admin:verify")
     same = Doctor.objects.filter(registration_number=doctor.registration_number).exclude(pk=doctor.pk)
     return _page(
-        request, "admin/decide.html", {"title": doctor.name, "doctor": doctor, "form": form, "same_number": same}
+        request, site, "admin/decide.html", {"title": doctor.name, "doctor": doctor, "form": form, "same_number": same}
     )
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    from adminops.site import site
-
+def _page(request: HttpRequest, site: AdminSite, template: str, context: dict[str, Any]) -> HttpResponse:
     return render(request, template, {**site.each_context(request), **context})

@@ -36,7 +36,7 @@ def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: dat
     calendar.add_component(event)
     year = appointment.starts_at.year
     calendar.add_missing_timezones(first_date=date(year - 1, 1, 1), last_date=date(year + 2, 1, 1))
-    return calendar.to_ical().decode()
+    return str(calendar.to_ical(), "utf-8")
 
 
 def when(appointment: Appointment, person: User) -> str:

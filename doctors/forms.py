@@ -64,7 +64,14 @@ class AboutForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Doctor
-        fields = ("specialty", "qualification", "languages", "practising_since", "time_zone", "biography")
+        fields: tuple[str, ...] = (
+            "specialty",
+            "qualification",
+            "languages",
+            "practising_since",
+            "time_zone",
+            "biography",
+        )
         help_texts = {
             "qualification": _("As printed on prescriptions, for example MBBS, MRCGP"),
             "biography": _("A few sentences, in plain words."),

@@ -1,7 +1,5 @@
 """A doctor's own pages about the practice: application, hours, what is offered."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +10,7 @@ from doctors.actions import practice
 from doctors.forms import AboutForm, ApplicationForm, AwayForm, HoursForm, OfferForm
 from doctors.models import Doctor
 from telemed.accounts import kept
-from telemed.accounts.context import the_clinic
+from telemed.accounts.context import me, the_clinic
 from telemed.core import clock
 from telemed.core.problems import Refusal
 
@@ -20,7 +18,7 @@ from telemed.core.problems import Refusal
 @require_http_methods(["GET", "POST"])
 def application(request: HttpRequest) -> HttpResponse:
     """Apply to work here, and see how the application stands."""
-    user: Any = request.user
+    user = me(request)
     mine = Doctor.objects.filter(user=user).first()
     if mine or user.is_staff or hasattr(user, "patient"):
         return render(request, "doctors/application_state.html", {"doctor_shown": mine})
@@ -38,7 +36,7 @@ def application(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def availability(request: HttpRequest) -> HttpResponse:
-    doctor, user, what = _practice(request), _user(request), request.POST.get("what", "")
+    doctor, user, what = _practice(request), me(request), request.POST.get("what", "")
     hours = HoursForm(request.POST if what == "hours" else None, initial=HoursForm.initial_of(doctor))
     away = AwayForm(request.POST if what == "away" else None)
     if what == "hours" and hours.is_valid():
@@ -61,7 +59,7 @@ def availability(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
     """What patients read and can book."""
-    doctor, user, what = _practice(request), _user(request), request.POST.get("what", "")
+    doctor, user, what = _practice(request), me(request), request.POST.get("what", "")
     about = AboutForm(request.POST if what == "about" else None, instance=doctor)
     offer = OfferForm(request.POST if what == "offer" else None)
     if what == "about" and about.is_valid():
@@ -97,7 +95,3 @@ def _saved(request: HttpRequest, name: str) -> HttpResponse:
 
 def _weekdays() -> list[str]:
     return [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -63,7 +63,7 @@ class StatementsField(forms.CharField):
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}), **options)
 
-    def clean(self, value: Any) -> list[Statement]:  # type: ignore[override]
+    def clean(self, value: Any) -> list[Statement]:
         lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
         if len(lines) > LINES:
             raise forms.ValidationError(

@@ -15,6 +15,7 @@ from patients.actions import profile as actions
 from patients.forms import ProfileForm
 from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
 from telemed.accounts import kept
+from telemed.accounts.context import me
 from telemed.accounts.models import User
 from telemed.core import audit, clock
 from telemed.core.models import AuditEvent
@@ -64,7 +65,7 @@ def record(request: HttpRequest) -> HttpResponse:
     if before:
         entries = entries.filter(at__lt=before)
     found = list(entries[: PAGE + 1])
-    audit.record("read", "patients.record", patient.pk, by=_user(request), patient_id=patient.pk, purpose="PATRQT")
+    audit.record("read", "patients.record", patient.pk, by=me(request), patient_id=patient.pk, purpose="PATRQT")
     context = {
         "patient": patient, "entries": found[:PAGE], "older": found[PAGE - 1].at if len(found) > PAGE else None, "kind": kind,
         "kinds": TimelineEntry.Kind.choices, "allergies": Allergy.objects.filter(patient=patient, ended_at=None),
@@ -91,7 +92,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     patient = _me(request)
     form = ProfileForm(request.POST or None, initial={**ProfileForm.initial_of(patient), **kept.take(request)})
     if request.method == "POST" and form.is_valid():
-        actions.fill_in(patient, **form.facts(), by=_user(request), now=clock.now())
+        actions.fill_in(patient, **form.facts(), by=me(request), now=clock.now())
         messages.success(request, _("Saved."))
         return redirect("portals:account")
     return render(
@@ -107,9 +108,9 @@ def _look(row: AuditEvent, names: dict[Any, str], request: HttpRequest) -> Look:
 
 def _me(request: HttpRequest) -> Patient:
     """The record of this patient; 404 for people who are not patients."""
-    if _user(request).role != User.Role.PATIENT:
+    if me(request).role != User.Role.PATIENT:
         raise Http404
-    return actions.record_of(_user(request), now=clock.now())
+    return actions.record_of(me(request), now=clock.now())
 
 
 def _moment(value: str) -> datetime | None:
@@ -117,7 +118,3 @@ def _moment(value: str) -> datetime | None:
         return datetime.fromisoformat(value) if value else None
     except ValueError:
         return None
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

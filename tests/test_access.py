@@ -49,7 +49,8 @@ def ids(visit, amira, lina, now) -> dict[str, Any]:
         consultation=room, patient=amira, doctor=lina, reference="RX-TEST", advice="", created_at=now, updated_at=now
     )
     paid = Payment.objects.create(
-        appointment=visit, patient=amira, amount=4800, currency="GBP", gateway="demo", created_at=now, opened_at=now)
+        appointment=visit, patient=amira, amount=4800, currency="GBP", gateway="demo", created_at=now, opened_at=now
+    )
     return {
         "appointment_id": visit.pk,
         "consultation_id": room.pk,

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from adminops.admin.base import Table
 from adminops.site import site
+from telemed.accounts.context import me
 from telemed.accounts.models import Clinic, User
 from telemed.core import audit
 
@@ -33,7 +34,7 @@ class UserAdmin(Table):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        audit.record("update", "accounts.user", obj.pk, by=request.user, purpose="HOPERAT")  # type: ignore[arg-type]
+        audit.record("update", "accounts.user", obj.pk, by=me(request), purpose="HOPERAT")
 
 
 @register(Clinic, site=site)

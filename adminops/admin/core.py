@@ -31,7 +31,8 @@ class AuditEventAdmin(ReadOnly):
 
     @display(description="actor")
     def actor(self, row: AuditEvent) -> str:
-        return str(User.objects.filter(pk=row.actor_id).first() or row.actor_id or "-")
+        person = User.objects.filter(pk=row.actor_id).first() if row.actor_id else None
+        return str(person or row.actor_id or "-")
 
 
 @register(Event, site=site)

@@ -1,7 +1,6 @@
 """Paying for a held visit: what will be paid, the way to the hosted page, and the way back."""
 
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,6 +19,7 @@ from consultations.queries import alternatives
 from consultations.states import AppointmentState
 from consultations.views.booking import progress
 from patients.actions import consents, profile
+from telemed.accounts.context import me
 from telemed.core import clock
 
 
@@ -67,7 +67,7 @@ def paid(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 
 def _mine(request: HttpRequest, appointment_id: UUID) -> tuple[Appointment, Payment | None]:
     """The visit as its patient, and its payment. Everyone else finds nothing."""
-    user: Any = request.user
+    user = me(request)
     rows = Appointment.objects.for_user(user).filter(patient__user=user)
     rows = rows.select_related("doctor__clinic", "patient", "visit_type__doctor")
     appointment = get_object_or_404(rows, pk=appointment_id)
@@ -75,7 +75,7 @@ def _mine(request: HttpRequest, appointment_id: UUID) -> tuple[Appointment, Paym
 
 
 def _to_the_page(request: HttpRequest, appointment: Appointment) -> HttpResponse:
-    user: Any = request.user
+    user = me(request)
     return redirect(payments.open(appointment, by=user, now=clock.now()))
 
 

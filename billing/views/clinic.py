@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,6 +12,7 @@ from billing import queries
 from billing.queries import Earnings
 from consultations.views.clinic import practice
 from doctors.models import Doctor
+from telemed.accounts.context import me
 from telemed.core import audit, clock
 from telemed.core.money import Money
 
@@ -36,7 +36,7 @@ def earnings_csv(request: HttpRequest) -> HttpResponse:
     """The month as a table for a spreadsheet. Amounts are in whole units with a point."""
     doctor = practice(request)
     period, _today = _period(request, doctor)
-    user: Any = request.user
+    user = me(request)
     audit.record("export", "billing.earnings", doctor.pk, by=user, purpose="HPAYMT")
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="earnings-{period.first:%Y-%m}.csv"'

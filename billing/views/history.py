@@ -1,6 +1,5 @@
 """A patient's payments and receipts."""
 
-from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from billing import queries, wording
 from billing.models import Payment
+from telemed.accounts.context import me
 from telemed.core import audit, files
 
 PER_PAGE = 25
@@ -30,6 +30,6 @@ def receipt(request: HttpRequest, payment_id: UUID) -> StreamingHttpResponse:
     payment = get_object_or_404(rows, pk=payment_id)
     if payment.receipt is None:
         raise Http404
-    user: Any = request.user
+    user = me(request)
     audit.record("read", "billing.receipt", payment.pk, by=user, patient_id=payment.patient_id, purpose="PATRQT")
     return files.respond(payment.receipt)

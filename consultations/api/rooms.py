@@ -16,6 +16,7 @@ from rest_framework.throttling import UserRateThrottle
 
 from consultations.actions import chat, log, rooms
 from consultations.models import Participant
+from telemed.accounts.context import me
 from telemed.core import audit, clock
 
 LARGEST = 64 * 1024  # bytes of a body: the longest message in the widest letters, escaped, fits
@@ -83,7 +84,7 @@ class Devices(serializers.Serializer[Any]):
 def messages(request: Request, consultation_id: UUID) -> Response:
     seat, said = _seat(request, consultation_id), _checked(Message, request)
     _require_inside(seat)
-    entry = chat.write(seat, said["text"], client_id=said["id"], by=_user(request), now=clock.now())
+    entry = chat.write(seat, said["text"], client_id=said["id"], by=me(request), now=clock.now())
     return Response(entry.frame, status=status.HTTP_201_CREATED if entry.fresh else status.HTTP_200_OK)
 
 
@@ -92,7 +93,7 @@ def messages(request: Request, consultation_id: UUID) -> Response:
 @throttle_classes([CommandRate])
 def admission(request: Request, consultation_id: UUID) -> Response:
     seat, said = _seat(request, consultation_id), _checked(Admission, request)
-    rooms.admit(seat, said["participant"], client_id=said["id"], by=_user(request), now=clock.now())
+    rooms.admit(seat, said["participant"], client_id=said["id"], by=me(request), now=clock.now())
     return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -101,7 +102,7 @@ def admission(request: Request, consultation_id: UUID) -> Response:
 @throttle_classes([CommandRate])
 def end(request: Request, consultation_id: UUID) -> Response:
     seat, said = _seat(request, consultation_id), _checked(Command, request)
-    rooms.end(seat, client_id=said["id"], by=_user(request), now=clock.now())
+    rooms.end(seat, client_id=said["id"], by=me(request), now=clock.now())
     return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -115,7 +116,7 @@ def events(request: Request, consultation_id: UUID) -> Response:
     seq = serializers.IntegerField(min_value=0, max_value=2**62).run_validation(request.query_params.get("since", "0"))
     found, more = log.since(seat.consultation_id, seq)
     patient_id = seat.consultation.appointment.patient_id
-    audit.record("read", "consultations.thread", seat.consultation_id, by=_user(request), patient_id=patient_id)
+    audit.record("read", "consultations.thread", seat.consultation_id, by=me(request), patient_id=patient_id)
     return Response({"events": found, "more": more, "head": seat.consultation.head})
 
 
@@ -134,10 +135,6 @@ def _seat(request: Request, consultation_id: UUID) -> Participant:
     if seat is None:
         raise Http404
     return seat
-
-
-def _user(request: Request) -> Any:
-    return request.user
 
 
 def _checked(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

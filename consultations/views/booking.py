@@ -23,6 +23,7 @@ from doctors.models import VisitType
 from patients.actions import consents, profile
 from patients.forms import ProfileForm
 from telemed.accounts import kept
+from telemed.accounts.context import me
 from telemed.core import clock
 
 STEPS = ("reason", "who", "share", "check", "pay")
@@ -32,7 +33,7 @@ Page = Callable[[HttpRequest, Appointment], HttpResponse]
 @require_http_methods(["GET", "POST"])
 def book(request: HttpRequest, slot_id: str) -> HttpResponse:
     """Hold a time. A link to it (from an email, or after signing in) asks once more before it holds."""
-    user: Any = request.user
+    user = me(request)
     if user.role != "patient":
         messages.info(request, _("Visits are booked from a patient's account."))
         return redirect("portals:start")
@@ -55,7 +56,7 @@ def held_page(view: Page) -> Callable[[HttpRequest, UUID], HttpResponse]:
     @require_http_methods(["GET", "POST"])
     @wraps(view)
     def page(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
-        rows = Appointment.objects.for_user(request.user).filter(patient__user_id=request.user.pk)
+        rows = Appointment.objects.for_user(request.user).filter(patient__user=me(request))
         appointment = get_object_or_404(
             rows.select_related("doctor__clinic", "patient", "visit_type"), pk=appointment_id
         )
@@ -76,7 +77,7 @@ def reason(request: HttpRequest, appointment: Appointment) -> HttpResponse:
         request.POST or None, initial={"reason": appointment.reason or _last_reason(appointment), **kept.take(request)}
     )
     if request.method == "POST" and form.is_valid():
-        booking.describe(appointment, reason=form.cleaned_data["reason"], by=_user(request), now=clock.now())
+        booking.describe(appointment, reason=form.cleaned_data["reason"], by=me(request), now=clock.now())
         if form.cleaned_data["signs"]:
             chosen = [label for code, label in WARNING_SIGNS if code in form.cleaned_data["signs"]]
             return _step(request, appointment, "urgent", {"signs": chosen})
@@ -89,7 +90,7 @@ def who(request: HttpRequest, appointment: Appointment) -> HttpResponse:
     patient = appointment.patient
     form = ProfileForm(request.POST or None, initial={**ProfileForm.initial_of(patient), **kept.take(request)})
     if request.method == "POST" and form.is_valid():
-        profile.fill_in(patient, **form.facts(), by=_user(request), now=clock.now())
+        profile.fill_in(patient, **form.facts(), by=me(request), now=clock.now())
         return redirect("consultations:book-share", appointment.pk)
     return _step(request, appointment, "who", {"form": form, "known": bool(patient.completed_at)})
 
@@ -100,7 +101,7 @@ def share(request: HttpRequest, appointment: Appointment) -> HttpResponse:
     agreed = consents.given(appointment.patient, consents.TELEHEALTH)
     form = ShareForm(request.POST or None, initial={"share": "record", "consent": agreed, **kept.take(request)})
     if request.method == "POST" and form.is_valid():
-        now, user = clock.now(), _user(request)
+        now, user = clock.now(), me(request)
         consents.give(appointment.patient, text, by=user, now=now)
         booking.describe(appointment, shares_record=form.cleaned_data["share"], by=user, now=now)
         return redirect("consultations:book-check", appointment.pk)
@@ -119,7 +120,7 @@ def check(request: HttpRequest, appointment: Appointment) -> HttpResponse:
             appointment.pk,
         )
     if request.method == "POST" and appointment.price == 0:
-        booking.confirm(appointment.pk, by=_user(request), now=clock.now())
+        booking.confirm(appointment.pk, by=me(request), now=clock.now())
         return redirect("consultations:book-done", appointment.pk)
     doctor_zone = clock.zone(appointment.doctor.time_zone)
     context = {
@@ -133,7 +134,7 @@ def check(request: HttpRequest, appointment: Appointment) -> HttpResponse:
 def more_time(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = get_object_or_404(Appointment.objects.for_user(request.user), pk=appointment_id)
     try:
-        booking.extend(appointment, by=_user(request), now=clock.now())
+        booking.extend(appointment, by=me(request), now=clock.now())
     except (booking.NoMoreTime, booking.HoldExpired) as refusal:
         messages.warning(request, str(refusal))
     step = request.POST.get("step", "reason")
@@ -147,7 +148,7 @@ def release(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = get_object_or_404(
         Appointment.objects.for_user(request.user), pk=appointment_id, state=AppointmentState.HELD
     )
-    booking.release(appointment, by=_user(request), now=clock.now())
+    booking.release(appointment, by=me(request), now=clock.now())
     return redirect("consultations:discover")
 
 
@@ -213,7 +214,3 @@ def _last_reason(appointment: Appointment) -> str:
     return (
         (last.reason or "") if last and (appointment.created_at - last.created_at).total_seconds() < 24 * 3600 else ""
     )
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -16,6 +16,7 @@ from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.models import Doctor
 from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
+from telemed.accounts.context import me
 from telemed.core import audit, clock
 
 
@@ -34,7 +35,9 @@ def calendar(request: HttpRequest) -> HttpResponse:
     first = _monday(request.GET.get("date", ""), clock.now().astimezone(tz).date())
     since, until = (clock.at(first + timedelta(days=days), time(), tz) for days in (0, 7))
     rows = _booked(doctor).filter(starts_at__gte=since, starts_at__lt=until).order_by("starts_at")
-    week = [(clock.at(first + timedelta(days=number), time(12), tz), []) for number in range(7)]
+    week: list[tuple[datetime, list[Appointment]]] = [
+        (clock.at(first + timedelta(days=number), time(12), tz), []) for number in range(7)
+    ]
     for row in rows:
         week[(row.starts_at.astimezone(tz).date() - first).days][1].append(row)
     context = {
@@ -54,9 +57,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """One visit as the doctor prepares it or looks back on it."""
     doctor = practice(request)
     appointment = get_object_or_404(_booked(doctor), pk=appointment_id)
-    audit.record(
-        "read", "consultations.appointment", appointment.pk, by=_user(request), patient_id=appointment.patient_id
-    )
+    audit.record("read", "consultations.appointment", appointment.pk, by=me(request), patient_id=appointment.patient_id)
     now = clock.now()
     context = {
         "doctor": doctor, "section": "today", "appointment": appointment, "now": now, "stage": appointment.stage(now),
@@ -71,7 +72,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = get_object_or_404(_booked(practice(request)), pk=appointment_id)
     try:
-        visits.cancel(appointment, by=_user(request), now=clock.now())
+        visits.cancel(appointment, by=me(request), now=clock.now())
     except visits.TooLate as refusal:
         messages.warning(request, str(refusal))
     else:
@@ -90,7 +91,7 @@ def patients(request: HttpRequest) -> HttpResponse:
         .order_by("-last")[:500]
     )
     found = [row for row in rows if not wanted or wanted in row.name.casefold() or wanted in row.number]
-    audit.record("search", "patients.patient", by=_user(request))
+    audit.record("search", "patients.patient", by=me(request))
     context = {
         "doctor": doctor,
         "section": "patients",
@@ -116,8 +117,8 @@ def patient(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
     """What the doctor may see of this patient now, and the line in the log that says so. 404 without an open grant."""
     found = get_object_or_404(Patient.objects.for_user(request.user), pk=patient_id)
-    audit.record("read", "patients.chart", found.pk, by=_user(request), patient_id=found.pk)
-    whole = Grant.objects.open().filter(user_id=request.user.pk, patient=found, scope=Grant.Scope.RECORD).exists()
+    audit.record("read", "patients.chart", found.pk, by=me(request), patient_id=found.pk)
+    whole = Grant.objects.open().filter(user=me(request), patient=found, scope=Grant.Scope.RECORD).exists()
     return {
         "patient": found, "whole": whole,
         "allergies": Allergy.objects.filter(patient=found, ended_at=None),
@@ -141,7 +142,3 @@ def _monday(wanted: str, today: date) -> date:
     except ValueError:
         day = today
     return day - timedelta(days=day.weekday())
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -13,7 +13,7 @@ from consultations.actions import drafts
 from consultations.models import Consultation
 from consultations.safety import Concern, Stated, unchecked
 from patients.models import Patient
-from telemed.accounts.models import User
+from telemed.accounts.context import me
 from telemed.core import audit
 
 PEOPLE = ("appointment__doctor__clinic", "appointment__patient__user")
@@ -28,11 +28,6 @@ class Bar:
     unchecked: list[Concern]
 
 
-def user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
 def led(request: HttpRequest, appointment_id: UUID) -> Consultation:
     """The visit, for the doctor who leads it while the chart is open; 404 for everybody else."""
     rooms = Consultation.objects.led_by(request.user).select_related(*PEOPLE)
@@ -40,7 +35,7 @@ def led(request: HttpRequest, appointment_id: UUID) -> Consultation:
 
 
 def bar(request: HttpRequest, patient: Patient) -> Bar:
-    audit.record("read", "patients.chart", patient.pk, by=user(request), patient_id=patient.pk)
+    audit.record("read", "patients.chart", patient.pk, by=me(request), patient_id=patient.pk)
     allergies = drafts.stated(patient)
     return Bar(patient, allergies, unchecked(allergies, drafts.knowledge()) if allergies else [])
 

@@ -14,6 +14,7 @@ from consultations.forms import NoteForm
 from consultations.models import ClinicalNote, Consultation, Diagnosis
 from consultations.views import desk
 from telemed.accounts import kept
+from telemed.accounts.context import me
 from telemed.core import clock
 from telemed.core.problems import Refusal
 
@@ -26,7 +27,7 @@ def note(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     room = desk.led(request, appointment_id)
     if request.method == "POST":
         return _keep(request, room)
-    found = notes.read(room, by=desk.user(request))
+    found = notes.read(room, by=me(request))
     if found and found.signed_at:
         return _page(request, room, {"note": found})
     typed = kept.take(request)  # what was sent when the session had ended
@@ -41,15 +42,13 @@ def note(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 def sign(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """Show once more what will be signed, and sign it."""
     room = desk.led(request, appointment_id)
-    found = notes.read(room, by=desk.user(request))
+    found = notes.read(room, by=me(request))
     if found is None or found.signed_at:
         return desk.go(request, "consultations:note", appointment_id)
     if request.method == "POST":
         revision = request.POST.get("revision", "")
         try:
-            notes.sign(
-                room, revision=int(revision) if revision.isdecimal() else -1, by=desk.user(request), now=clock.now()
-            )
+            notes.sign(room, revision=int(revision) if revision.isdecimal() else -1, by=me(request), now=clock.now())
         except (notes.Stale, notes.NoDiagnosis) as refusal:
             messages.warning(request, str(refusal))
         else:
@@ -70,7 +69,7 @@ def _keep(request: HttpRequest, room: Consultation) -> HttpResponse:
     written = notes.Written(facts["complaint"], facts["findings"], facts["plan"], chosen)
     try:
         with transaction.atomic():
-            saved = notes.save(room, written, revision=facts["revision"], by=desk.user(request), now=clock.now())
+            saved = notes.save(room, written, revision=facts["revision"], by=me(request), now=clock.now())
     except notes.Stale as refusal:
         form = _again(request, refusal.note)
         return _page(

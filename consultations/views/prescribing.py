@@ -19,6 +19,7 @@ from consultations.states import PrescriptionState
 from consultations.views import desk
 from consultations.views.clinic import practice
 from telemed.accounts import kept
+from telemed.accounts.context import me
 from telemed.core import audit, clock
 from telemed.core.problems import Refusal
 
@@ -60,7 +61,7 @@ def new(request: HttpRequest) -> HttpResponse:
         raise Http404 from error
     found = room.prescriptions.drafts().first()
     if request.method == "POST":
-        return _work(request, found or drafts.start(room, by=desk.user(request), now=clock.now()))
+        return _work(request, found or drafts.start(room, by=me(request), now=clock.now()))
     if found:
         return desk.go(request, "consultations:prescription-edit", found.pk)
     return _page(request, _unsaved(room))
@@ -74,7 +75,7 @@ def edit(request: HttpRequest, prescription_id: UUID) -> HttpResponse:
         return desk.go(request, "consultations:prescription", draft.pk)
     if request.method == "POST":
         return _work(request, draft)
-    audit.record("read", "consultations.prescription", draft.pk, by=desk.user(request), patient_id=draft.patient_id)
+    audit.record("read", "consultations.prescription", draft.pk, by=me(request), patient_id=draft.patient_id)
     typed = kept.take(request)  # what was sent when the session had ended
     return _page(request, draft, rows=_rows(draft, typed=typed), advice=typed.get("advice", draft.advice))
 
@@ -89,7 +90,7 @@ def sign(request: HttpRequest, prescription_id: UUID) -> HttpResponse:
         revision = request.POST.get("revision", "")
         try:
             prescribing.sign(
-                draft, revision=int(revision) if revision.isdecimal() else -1, by=desk.user(request), now=clock.now()
+                draft, revision=int(revision) if revision.isdecimal() else -1, by=me(request), now=clock.now()
             )
         except drafts.NotDraft:
             return desk.go(request, "consultations:prescription", draft.pk)
@@ -99,7 +100,7 @@ def sign(request: HttpRequest, prescription_id: UUID) -> HttpResponse:
         messages.success(request, _("The prescription is signed. The patient has it now."))
         return desk.go(request, "consultations:prescription", draft.pk)
     with transaction.atomic():
-        audit.record("read", "consultations.prescription", draft.pk, by=desk.user(request), patient_id=draft.patient_id)
+        audit.record("read", "consultations.prescription", draft.pk, by=me(request), patient_id=draft.patient_id)
         return desk.page(
             request, "consultations/prescriptions/sign.html", _context(request, draft, drafts.review(draft))
         )
@@ -115,7 +116,7 @@ def cancel(request: HttpRequest, prescription_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         try:
-            prescribing.cancel(prescription, reason=reason, by=desk.user(request), now=clock.now())
+            prescribing.cancel(prescription, reason=reason, by=me(request), now=clock.now())
         except prescribing.NotSigned as refusal:
             messages.warning(request, str(refusal))
         else:
@@ -131,7 +132,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     """This doctor's drafts and signed prescriptions, of the charts that are open."""
     doctor = practice(request)
     rows = Prescription.objects.written_by(request.user).select_related("patient", "consultation__appointment")
-    audit.record("search", "consultations.prescription", by=desk.user(request))
+    audit.record("search", "consultations.prescription", by=me(request))
     context = {
         "doctor": doctor, "section": "prescriptions", "today": clock.now().astimezone(clock.zone(doctor.clinic.time_zone)).date(),
         "drafts": rows.drafts().order_by("-updated_at")[:50],
@@ -168,13 +169,13 @@ def _save(request: HttpRequest, draft: Prescription, rows: list[Row]) -> None:
         doses={row.item.pk: _dose(row) for row in rows if row.form.is_bound},
         reasons={row.item.pk: row.form.cleaned_data["because"] for row in rows if row.form.is_bound},
         revision=int(revision) if revision.isdecimal() else draft.revision,
-        by=desk.user(request),
+        by=me(request),
         now=clock.now(),
     )
 
 
 def _do(request: HttpRequest, draft: Prescription) -> HttpResponse:
-    pressed, by, now = request.POST, desk.user(request), clock.now()
+    pressed, by, now = request.POST, me(request), clock.now()
     wanted = pressed.get("wanted", "").strip()
     if "find" in pressed or ("save" in pressed and wanted):  # Enter presses the first button of a form
         return _page(request, draft, wanted=wanted, found=Medicine.objects.find(wanted), searched=True)

@@ -13,7 +13,7 @@ from consultations.actions import paper
 from consultations.models import Prescription
 from consultations.states import PrescriptionState
 from consultations.views import desk
-from telemed.accounts.models import User
+from telemed.accounts.context import me
 from telemed.core import audit, clock, files
 
 KIN = ("doctor__clinic", "patient", "pdf", "consultation__appointment")
@@ -57,6 +57,6 @@ def _signed(request: HttpRequest, prescription_id: UUID) -> Prescription:
 
 
 def _note(request: HttpRequest, row: Prescription, action: audit.Action, *, mine: bool) -> None:
-    by: User = desk.user(request)
+    by = me(request)
     purpose: audit.Purpose = "PATRQT" if mine else "TREAT"
     audit.record(action, "consultations.prescription", row.pk, by=by, patient_id=row.patient_id, purpose=purpose)

@@ -16,6 +16,7 @@ from consultations.forms import MessageForm
 from consultations.models import Participant, RoomEvent
 from consultations.views.clinic import practice
 from patients.models import Patient
+from telemed.accounts.context import me
 from telemed.core import audit, clock
 
 Role = Participant.Role
@@ -28,7 +29,7 @@ def threads(request: HttpRequest) -> HttpResponse:
     seats = list(_seats(request, Role.PATIENT).with_news()[:MOST])
     if seats:
         patient_id = seats[0].consultation.appointment.patient_id
-        audit.record("read", "consultations.threads", by=_user(request), patient_id=patient_id, purpose="PATRQT")
+        audit.record("read", "consultations.threads", by=me(request), patient_id=patient_id, purpose="PATRQT")
     last = {row.pk: row.body["x"] for row in RoomEvent.objects.filter(pk__in=[seat.last_id for seat in seats])}
     rows = [(seat, last.get(seat.last_id, "")) for seat in seats]
     return render(request, "consultations/threads/threads.html", {"rows": rows, "section": "messages"})
@@ -55,7 +56,7 @@ def clinic_thread(request: HttpRequest, consultation_id: UUID) -> HttpResponse:
 
 
 def _conversation(request: HttpRequest, seat: Participant, name: str, context: dict[str, Any]) -> HttpResponse:
-    now, user, room = clock.now(), _user(request), seat.consultation
+    now, user, room = clock.now(), me(request), seat.consultation
     form = MessageForm(request.POST or None, initial={"client_id": uuid4().hex})
     if request.method == "POST" and form.is_valid():
         try:
@@ -101,7 +102,3 @@ def _seat(request: HttpRequest, consultation_id: UUID, role: str) -> Participant
     if seat is None:
         raise Http404
     return seat
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

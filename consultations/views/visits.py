@@ -1,6 +1,5 @@
 """A patient's visits: the list, one visit, its calendar file, and calling it off."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,6 +13,7 @@ from consultations.actions import visits as actions
 from consultations.invites import calendar_file
 from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
+from telemed.accounts.context import me
 from telemed.core import audit, clock
 
 
@@ -22,7 +22,7 @@ def visits(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     mine = (
         Appointment.objects.for_user(request.user)
-        .filter(patient__user_id=request.user.pk)
+        .filter(patient__user=me(request))
         .select_related("doctor", "visit_type")
     )
     held = mine.filter(state=AppointmentState.HELD, hold_expires_at__gt=now)
@@ -47,7 +47,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
             "read",
             "consultations.note",
             note.pk,
-            by=_user(request),
+            by=me(request),
             patient_id=appointment.patient_id,
             purpose="PATRQT",
         )
@@ -75,7 +75,7 @@ def calendar(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = _fetch(request, appointment_id)
-    now, user = clock.now(), _user(request)
+    now, user = clock.now(), me(request)
     if request.method == "POST":
         try:
             actions.cancel(appointment, by=user, now=now)
@@ -98,12 +98,8 @@ def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 
 
 def _fetch(request: HttpRequest, appointment_id: UUID) -> Appointment:
-    rows = Appointment.objects.for_user(request.user).filter(patient__user_id=request.user.pk)
+    rows = Appointment.objects.for_user(request.user).filter(patient__user=me(request))
     booked = rows.exclude(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
     return get_object_or_404(
         booked.select_related("doctor__clinic", "visit_type", "patient", "consultation"), pk=appointment_id
     )
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

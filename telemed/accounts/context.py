@@ -1,4 +1,4 @@
-"""What every page knows: the clinic, and how to reach it."""
+"""What every page knows: who asks, and the clinic."""
 
 import time
 from typing import Any
@@ -6,13 +6,20 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from rest_framework.request import Request
 
-from telemed.accounts.models import Clinic
+from telemed.accounts.models import Clinic, User
 from telemed.core import clock
 from telemed.notifications.models import Message
 
 SECONDS = 30.0
 _kept: dict[str, tuple[float, Clinic]] = {}
+
+
+def me(request: HttpRequest | Request) -> User:
+    """The signed-in person who asks. Every page needs a sign-in unless it says otherwise."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def the_clinic() -> Clinic:

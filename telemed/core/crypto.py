@@ -13,7 +13,6 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -22,10 +21,8 @@ from django.conf import settings
 from django.db import transaction
 
 from telemed.core import kms
+from telemed.core.datakeys import DataKey
 from telemed.core.ids import uuid7
-
-if TYPE_CHECKING:
-    from telemed.core.models import DataKey
 
 VERSION = b"\x01"
 MINIMUM = 1 + 16 + 12 + 16
@@ -69,8 +66,6 @@ class Keyring:
 
     def for_subject(self, subject: str) -> tuple[UUID, bytes]:
         """The key that new values of ``subject`` are sealed with; made on first use."""
-        from telemed.core.models import DataKey
-
         expires, key_id = self._current.get(subject, (0.0, None))
         if key_id and expires > time.monotonic() and (key := self._fresh(key_id)):
             return key_id, key
@@ -88,9 +83,7 @@ class Keyring:
             self._current.clear()
             self._wanted.clear()
 
-    def _make(self, subject: str) -> "DataKey":
-        from telemed.core.models import DataKey
-
+    def _make(self, subject: str) -> DataKey:
         root, wrapped = kms.root().wrap(secrets.token_bytes(32), subject)
         # Two processes may seal the first value of a subject at once: the unique index lets one key win.
         new = DataKey(id=uuid7(), subject=subject, root=root, wrapped=wrapped)
@@ -106,8 +99,6 @@ class Keyring:
         self._current[subject] = (time.monotonic() + CACHE_SECONDS, key_id)
 
     def _load(self, ids: set[UUID]) -> None:
-        from telemed.core.models import DataKey
-
         for row in DataKey.objects.filter(id__in=ids):
             self._remember(row.id, kms.root().unwrap(row.root, bytes(row.wrapped), row.subject))
         self._wanted.clear()

@@ -4,8 +4,11 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from telemed.core.datakeys import DataKey
 from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
+
+__all__ = ["AuditEvent", "DataKey", "Delivery", "Event", "StoredFile"]
 
 
 class Event(models.Model):
@@ -79,25 +82,6 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.entity}"
-
-
-class DataKey(models.Model):
-    """The data key of a subject, wrapped by the root key. Deleting it destroys everything sealed for the subject."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    subject = models.CharField(max_length=80)
-    root = models.CharField(max_length=40)
-    wrapped = models.BinaryField()
-    created_at = models.DateTimeField(auto_now_add=True)
-    retired_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["subject"], condition=models.Q(retired_at=None), name="datakey_current")
-        ]
-
-    def __str__(self) -> str:
-        return self.subject
 
 
 class StoredFile(models.Model):

@@ -10,9 +10,13 @@ DOMAIN = "demo.example"
 
 
 @dataclass(frozen=True)
-class DemoPatient:
+class DemoPerson:
     name: str
     email: str
+
+
+@dataclass(frozen=True)
+class DemoPatient(DemoPerson):
     born: date | None
     sex: str
     zone: str
@@ -32,9 +36,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class DemoDoctor:
-    name: str
-    email: str
+class DemoDoctor(DemoPerson):
     specialty: str
     qualification: str
     council: str
@@ -100,4 +102,5 @@ DOCTORS = [
 ]  # fmt: skip
 
 ADMIN = ("Sam Okafor", f"admin@{DOMAIN}")
-EMAILS = [person.email for person in (*PATIENTS, *DOCTORS)] + [ADMIN[1]]
+EVERYONE: list[DemoPerson] = [*PATIENTS, *DOCTORS]
+EMAILS = [person.email for person in EVERYONE] + [ADMIN[1]]

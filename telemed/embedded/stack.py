@@ -26,7 +26,12 @@ class Project:
     web: tuple[str, ...] = (
         *("{python}", "-m", "uvicorn", "telemed.asgi:application", "--host", "{host}", "--port", "{port}", "{proxy}"),
         *("--log-level", "warning", "--no-access-log", "--ws", "websockets-sansio", "--timeout-graceful-shutdown", "3"),
-        *("--ws-per-message-deflate", "false", "--ws-max-size", "131072"),  # frames of the room are small, 64 kB at most
+        *(
+            "--ws-per-message-deflate",
+            "false",
+            "--ws-max-size",
+            "131072",
+        ),  # frames of the room are small, 64 kB at most
     )
     worker: tuple[str, ...] = (
         *(*CELERY, "worker", "-c", "2", "--loglevel", "warning"),

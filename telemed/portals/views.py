@@ -121,7 +121,9 @@ def account(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     form = PreferencesForm(initial={"language": user.language, "time_zone": user.time_zone})
     patient = profile.record_of(user, now=clock.now()) if user.role == User.Role.PATIENT else None
-    return render(request, "pages/account.html", {"form": form, "patient": patient, "section": "account", **_shell(user)})
+    return render(
+        request, "pages/account.html", {"form": form, "patient": patient, "section": "account", **_shell(user)}
+    )
 
 
 @require_GET
@@ -129,7 +131,11 @@ def notifications(request: HttpRequest) -> HttpResponse:
     """The inbox. Opening it marks everything as read; what was new still shows as new this once."""
     messages = list(Message.objects.for_user(request.user).order_by("-id")[:50])
     outbox.mark_read(request.user, now=clock.now())
-    return render(request, "pages/notifications.html", {"messages_shown": messages, "section": "notifications", **_shell(request.user)})
+    return render(
+        request,
+        "pages/notifications.html",
+        {"messages_shown": messages, "section": "notifications", **_shell(request.user)},
+    )
 
 
 @login_not_required

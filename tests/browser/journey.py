@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -101,7 +100,8 @@ class Journey:
         self.people.stack.kill("worker")
         with psycopg.connect(self.people.stack.env["DATABASE_URL"]) as database:
             changed = database.execute(
-                "UPDATE consultations_reminder SET due_at = now() WHERE appointment_id = %s AND done_at IS NULL", [self.visit]
+                "UPDATE consultations_reminder SET due_at = now() WHERE appointment_id = %s AND done_at IS NULL",
+                [self.visit],
             )
             assert changed.rowcount >= 1
         self.people.stack.start("worker")
@@ -198,7 +198,13 @@ class Journey:
         admin.get_by_label("Reason").fill("Found in the public register")
         admin.get_by_role("button", name="Verify").click()
         self._is_listed(1)
-        for page in ("accounts/user", "consultations/appointment", "billing/payment", "notifications/message", "core/auditevent"):
+        for page in (
+            "accounts/user",
+            "consultations/appointment",
+            "billing/payment",
+            "notifications/message",
+            "core/auditevent",
+        ):
             admin.goto(f"/admin/{page}/")
             expect(admin.locator("#result_list tbody tr").first).to_be_visible()
 
@@ -272,7 +278,9 @@ class Journey:
                 for word in words:
                     plain, packed = f"%{word}%", f"%{word.encode().hex()}%"
                     query = psycopg.sql.SQL("SELECT count(*) FROM {t} AS r WHERE r::text LIKE %s OR r::text LIKE %s")
-                    [count] = database.execute(query.format(t=psycopg.sql.Identifier(table)), [plain, packed]).fetchone() or [0]
+                    [count] = database.execute(
+                        query.format(t=psycopg.sql.Identifier(table)), [plain, packed]
+                    ).fetchone() or [0]
                     found += [f"{table}: {word}"] * bool(count)
         for file in Path(self.people.stack.env["TELEMED_LOCAL"], "files").rglob("*"):
             if file.is_file() and any(word.encode() in file.read_bytes() for word in words):

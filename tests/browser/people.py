@@ -58,7 +58,9 @@ class People:
         context.set_default_timeout(SLOW)
         context.set_default_navigation_timeout(SLOW)
         context.add_init_script(WATCH + script)
-        context.expose_binding("note_violation", lambda source, text: self.violations.append(f"{source['page'].url}: {text}"))
+        context.expose_binding(
+            "note_violation", lambda source, text: self.violations.append(f"{source['page'].url}: {text}")
+        )
         context.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => note_violation(`${e.violatedDirective} ${e.blockedURI}`))"
         )

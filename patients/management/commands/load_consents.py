@@ -26,6 +26,8 @@ class Command(BaseCommand):
             facts = {"purpose": purpose, "version": date.fromisoformat(version), "language": language}
             text, made = ConsentText.objects.get_or_create(**facts, defaults={"body": body, "sha256": digest})
             if text.sha256 != digest:
-                raise CommandError(f"{path.name} was changed after people accepted it. Put the old words back and add a file with a newer date.")
+                raise CommandError(
+                    f"{path.name} was changed after people accepted it. Put the old words back and add a file with a newer date."
+                )
             fresh += made
         return f"{fresh} wordings" if fresh else "up to date"

@@ -16,7 +16,7 @@ RECOVERY_CODES = 10
 def begin(user: User) -> TOTPDevice:
     """The app that is being set up; opened again it shows the same secret."""
     device, _ = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "authenticator"})
-    return device  # type: ignore[no-any-return]
+    return device
 
 
 @transaction.atomic
