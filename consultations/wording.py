@@ -25,7 +25,7 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 Text = str | Promise
 
 FORMS: dict[str, Text] = {
-    "tablet": gettext_lazy("tablet"), "capsule": gettext_lazy("capsule"), "effervescent tablet": gettext_lazy("effervescent tablet"),
+    "tablet": pgettext_lazy("form", "tablet"), "capsule": pgettext_lazy("form", "capsule"), "effervescent tablet": gettext_lazy("effervescent tablet"),
     "dispersible tablet": gettext_lazy("dispersible tablet"), "soluble tablet": gettext_lazy("soluble tablet"),
     "orodispersible tablet": gettext_lazy("orodispersible tablet"), "chewable tablet": gettext_lazy("chewable tablet"),
     "gastro-resistant tablet": gettext_lazy("gastro-resistant tablet"), "gastro-resistant capsule": gettext_lazy("gastro-resistant capsule"),
@@ -33,14 +33,14 @@ FORMS: dict[str, Text] = {
     "buccal tablet": gettext_lazy("buccal tablet"), "sublingual tablet": gettext_lazy("sublingual tablet"),
     "sublingual spray": gettext_lazy("sublingual spray"), "oral solution": gettext_lazy("oral solution"),
     "oral suspension": gettext_lazy("oral suspension"), "oral powder": gettext_lazy("oral powder"), "granules": gettext_lazy("granules"),
-    "oral gel": gettext_lazy("oral gel"), "mouthwash": gettext_lazy("mouthwash"), "inhaler": gettext_lazy("inhaler"),
+    "oral gel": gettext_lazy("oral gel"), "mouthwash": gettext_lazy("mouthwash"), "inhaler": pgettext_lazy("form", "inhaler"),
     "dry powder inhaler": gettext_lazy("dry powder inhaler"), "inhalation capsule": gettext_lazy("inhalation capsule"),
     "nebuliser liquid": gettext_lazy("nebuliser liquid"), "nasal spray": gettext_lazy("nasal spray"), "nasal drops": gettext_lazy("nasal drops"),
     "eye drops": gettext_lazy("eye drops"), "eye ointment": gettext_lazy("eye ointment"), "eye or ear drops": gettext_lazy("eye or ear drops"),
     "ear spray": gettext_lazy("ear spray"), "cream": gettext_lazy("cream"), "ointment": gettext_lazy("ointment"), "gel": gettext_lazy("gel"),
     "lotion": gettext_lazy("lotion"), "shampoo": gettext_lazy("shampoo"), "skin solution": gettext_lazy("skin solution"),
-    "nail lacquer": gettext_lazy("nail lacquer"), "patch": gettext_lazy("patch"), "suppository": gettext_lazy("suppository"),
-    "pessary": gettext_lazy("pessary"), "vaginal cream": gettext_lazy("vaginal cream"), "vaginal gel": gettext_lazy("vaginal gel"),
+    "nail lacquer": gettext_lazy("nail lacquer"), "patch": pgettext_lazy("form", "patch"), "suppository": pgettext_lazy("form", "suppository"),
+    "pessary": pgettext_lazy("form", "pessary"), "vaginal cream": gettext_lazy("vaginal cream"), "vaginal gel": gettext_lazy("vaginal gel"),
     "auto-injector": gettext_lazy("auto-injector"), "injection": pgettext_lazy("form", "injection"), "pre-filled pen": gettext_lazy("pre-filled pen"),
 }  # fmt: skip
 ROUTES: dict[str, Text] = {

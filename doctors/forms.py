@@ -4,7 +4,7 @@ from datetime import datetime, time
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from doctors.actions.practice import Hours
@@ -81,7 +81,7 @@ class AboutForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_practising_since(self) -> int:
         year: int = self.cleaned_data["practising_since"]
         if not 1950 <= year <= clock.now().year:
-            raise forms.ValidationError(_g("Enter the year in which you began, like 2009."))
+            raise forms.ValidationError(gettext("Enter the year in which you began, like 2009."))
         return year
 
 
@@ -113,11 +113,11 @@ class HoursForm(forms.Form):
             for part in range(RANGES):
                 opens, closes = data.get(f"opens_{day}_{part}"), data.get(f"closes_{day}_{part}")
                 if bool(opens) != bool(closes):
-                    self.add_error(f"opens_{day}_{part}", _g("Enter both times, or leave both empty."))
+                    self.add_error(f"opens_{day}_{part}", gettext("Enter both times, or leave both empty."))
                 elif opens and closes and (opens >= closes or (last and opens < last)):
                     self.add_error(
                         f"opens_{day}_{part}",
-                        _g("Each period must end after it starts, and start after the one before has ended."),
+                        gettext("Each period must end after it starts, and start after the one before has ended."),
                     )
                 last = closes or last
         return data
@@ -148,7 +148,7 @@ class AwayForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("first") and data.get("last") and data["last"] < data["first"]:
-            self.add_error("last", _g("The last day cannot be before the first."))
+            self.add_error("last", gettext("The last day cannot be before the first."))
         return data
 
     def period(self, zone: str) -> dict[str, datetime]:

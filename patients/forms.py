@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from patients.actions.profile import Statement
@@ -40,16 +40,16 @@ class BirthDateField(forms.MultiValueField):
 
     def compress(self, data_list: list[int | None]) -> date | None:
         if not data_list or None in data_list:
-            raise forms.ValidationError(_g("Enter day, month and year, like 27 3 1985."))
+            raise forms.ValidationError(gettext("Enter day, month and year, like 27 3 1985."))
         day, month, year = (int(part or 0) for part in data_list)
         try:
             born = date(year, month, day)
         except ValueError as error:
-            raise forms.ValidationError(_g("This date does not exist. Check day, month and year.")) from error
+            raise forms.ValidationError(gettext("This date does not exist. Check day, month and year.")) from error
         today = clock.now().date()
         if born > today or clock.age(born, today) > OLDEST:
             raise forms.ValidationError(
-                _g("Check the year: it must lie between %(first)d and %(last)d.")
+                gettext("Check the year: it must lie between %(first)d and %(last)d.")
                 % {"first": today.year - OLDEST, "last": today.year}
             )
         return born
@@ -67,7 +67,7 @@ class StatementsField(forms.CharField):
         lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
         if len(lines) > LINES:
             raise forms.ValidationError(
-                _g("Keep it to %(count)d lines. You can tell the doctor more.") % {"count": LINES}
+                gettext("Keep it to %(count)d lines. You can tell the doctor more.") % {"count": LINES}
             )
         return [
             Statement(name.strip()[:120], detail.strip()[:120])
@@ -140,7 +140,7 @@ class ProfileForm(forms.Form):
         if "allergies" in data and bool(data["allergies"]) == data["no_allergies"]:
             self.add_error(
                 "allergies",
-                _g("Write your allergies down, or tick the box if you have none. The doctor needs to know which."),
+                gettext("Write your allergies down, or tick the box if you have none. The doctor needs to know which."),
             )
         return data
 

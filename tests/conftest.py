@@ -2,21 +2,32 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
+from consultations.models import Appointment
+from doctors.models import Doctor
+from patients.models import Patient
 from telemed.accounts.context import forget_clinic
+from telemed.accounts.models import User
 from telemed.core import clock
 from telemed.core.crypto import keyring
 from tests import cast
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse
+
+Answer: TypeAlias = "_MonkeyPatchedWSGIResponse"  # of a test client
+Browse: TypeAlias = Callable[[User], Client]
 
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the static files middleware warns when there is none
 
@@ -24,13 +35,14 @@ settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the static files midd
 KEYS = f"telemed-test-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 _caches: Any = settings.CACHES
 _caches["default"]["KEY_PREFIX"] = KEYS
+_storages: Any = settings.STORAGES
 
 # A Sunday morning in London (GMT), as in the prototype.
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """A flush between tests truncates every table; only tests of the guard need the guard on TRUNCATE."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE core_auditevent DISABLE TRIGGER audit_no_truncate")
@@ -44,7 +56,7 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.mktemp("local")
     settings.KMS_ROOT = place / "root.key"
     settings.SIGNING = {"key": place / "signing.pem", "certificate": place / "signing.crt"}
-    settings.STORAGES["default"]["OPTIONS"]["location"] = str(place / "files")
+    _storages["default"]["OPTIONS"]["location"] = str(place / "files")
     keys.make_signing_key(settings.SIGNING["key"], settings.SIGNING["certificate"], name="Test clinic", now=clock.now())
     kms.root.cache_clear()
 
@@ -73,9 +85,9 @@ def _no_outside() -> Iterator[None]:
             raise AssertionError(f"a test reached for {host}")
         connect(self, address)
 
-    socket.socket.connect = guarded  # type: ignore[method-assign]
-    yield
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
 
 
 class Time:
@@ -104,45 +116,45 @@ def now(time: Time) -> datetime:
 
 
 @pytest.fixture
-def amira(db: None) -> Any:
+def amira(db: None) -> Patient:
     """Our patient: her record is complete and she consented."""
     return cast.patient("amira@example.com", "Amira Osman", now=NOW)
 
 
 @pytest.fixture
-def mateo(db: None) -> Any:
+def mateo(db: None) -> Patient:
     """A stranger to Amira, with data that could leak."""
     return cast.patient("mateo@example.com", "Mateo Silva", now=NOW)
 
 
 @pytest.fixture
-def lina(db: None) -> Any:
+def lina(db: None) -> Doctor:
     """Amira's doctor: general practice, London, weekdays and weekends 8 to 18, 20 minutes for £48."""
     return cast.doctor("lina@example.com", "Dr Lina Haddad", now=NOW)
 
 
 @pytest.fixture
-def other(db: None) -> Any:
+def other(db: None) -> Doctor:
     """A doctor who never met Amira."""
     return cast.doctor("other@example.com", "Dr Other Person", now=NOW, registration="GMC 7000002")
 
 
 @pytest.fixture
-def admin(db: None) -> Any:
+def admin(db: None) -> User:
     return cast.staff("admin@example.com")
 
 
 @pytest.fixture
-def visit(amira: Any, lina: Any) -> Any:
+def visit(amira: Patient, lina: Doctor) -> Appointment:
     """Amira's confirmed visit with Dr Lina at 10:30 on the test day."""
     return cast.visit(amira, lina, now=NOW)
 
 
 @pytest.fixture
-def browse() -> Any:
+def browse() -> Browse:
     """A signed-in client: ``browse(user).get(...)``."""
 
-    def enter(user: Any) -> Client:
+    def enter(user: User) -> Client:
         client = Client()
         client.force_login(user, backend="telemed.accounts.backends.Password")
         return client

@@ -1,6 +1,7 @@
 """Every URL of the platform has a row here: who it is for. A URL without a row fails; a stranger gets 404, a person who
 is not signed in is asked to sign in, whatever the method."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.models import Payment
-from consultations.models import Consultation, Prescription
+from consultations.models import Appointment, Consultation, Prescription
+from doctors.models import Doctor
+from patients.models import Patient
+from telemed.accounts.models import User
+from tests.conftest import Browse
 
 PUBLIC = {
     "healthz", "readyz", "portals:front", "portals:help", "portals:accessibility", "portals:privacy", "portals:offline", "portals:service-worker",
@@ -42,7 +47,7 @@ def every_url(patterns: Any = None, prefix: str = "", names: str = "") -> list[t
 
 
 @pytest.fixture
-def ids(visit, amira, lina, now) -> dict[str, Any]:
+def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict[str, Any]:
     """What Amira's visit is called in URLs; everything exists, so that it could leak."""
     room = Consultation.objects.get(appointment=visit)
     draft = Prescription.objects.create(
@@ -75,13 +80,13 @@ def objects() -> list[tuple[str, str, Any]]:
     return [row for row in every_url() if row[0] not in PUBLIC | OWN]
 
 
-def test_every_url_is_classified():
+def test_every_url_is_classified() -> None:
     unknown = [(name, route) for name, route, converters in objects() if not converters]
     assert unknown == []
     assert (PUBLIC | OWN) - {name for name, *_ in every_url()} == set()
 
 
-def test_who_is_not_signed_in_is_asked_to_sign_in_everywhere_else(ids):
+def test_who_is_not_signed_in_is_asked_to_sign_in_everywhere_else(ids: dict[str, Any]) -> None:
     slot_ids = {**ids, "slot_id": "x-1", "slug": "x", "code": "x", "gateway": "demo"}
     for name, route, converters in every_url():
         if name in PUBLIC:
@@ -95,7 +100,9 @@ def test_who_is_not_signed_in_is_asked_to_sign_in_everywhere_else(ids):
 
 
 @pytest.mark.parametrize("who", ["mateo", "other"])
-def test_a_stranger_finds_nothing_of_somebody_elses(ids, who, request, browse):
+def test_a_stranger_finds_nothing_of_somebody_elses(
+    ids: dict[str, Any], who: str, request: pytest.FixtureRequest, browse: Browse
+) -> None:
     stranger = request.getfixturevalue(who)
     client = browse(stranger.user)
     for name, route, converters in objects():
@@ -105,7 +112,7 @@ def test_a_stranger_finds_nothing_of_somebody_elses(ids, who, request, browse):
             assert "Amira" not in answer.content.decode(errors="ignore"), name
 
 
-def test_the_admin_needs_staff_with_a_second_factor(amira, lina, admin, browse):
+def test_the_admin_needs_staff_with_a_second_factor(amira: Patient, lina: Doctor, admin: User, browse: Browse) -> None:
     for person in (amira.user, lina.user, admin):
         for path in (
             "/admin/",
@@ -117,7 +124,7 @@ def test_the_admin_needs_staff_with_a_second_factor(amira, lina, admin, browse):
             assert browse(person).get(path).status_code == 302, (person, path)
 
 
-def test_answers_carry_the_headers_that_protect_them(amira, browse):
+def test_answers_carry_the_headers_that_protect_them(amira: Patient, browse: Browse) -> None:
     for answer in (
         Client().get("/"),
         Client().get("/nothing-here/"),
@@ -140,7 +147,7 @@ def test_answers_carry_the_headers_that_protect_them(amira, browse):
         assert answer["Cache-Control"] == "no-store" or "no-cache" in answer["Cache-Control"]
 
 
-def test_camera_and_microphone_are_allowed_in_the_room_only(visit, amira, browse):
+def test_camera_and_microphone_are_allowed_in_the_room_only(visit: Appointment, amira: Patient, browse: Browse) -> None:
     assert (
         "camera=(self), microphone=(self)" in browse(amira.user).get(f"/visits/{visit.pk}/room/")["Permissions-Policy"]
     )

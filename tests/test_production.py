@@ -39,7 +39,7 @@ def manage(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_deploy_check_is_clean(good):
+def test_the_deploy_check_is_clean(good: dict[str, str]) -> None:
     answer = manage(good, "check", "--deploy", "--fail-level", "WARNING")
     assert (answer.returncode, answer.stderr) == (0, "")
 
@@ -60,7 +60,7 @@ NEEDED = [
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_a_missing_value_is_named_in_one_sentence(good, name):
+def test_a_missing_value_is_named_in_one_sentence(good: dict[str, str], name: str) -> None:
     answer = manage({key: value for key, value in good.items() if key != name}, "check")
     assert answer.returncode == 1
     assert answer.stderr.startswith(f"telemed cannot start: {name} is not set.")
@@ -82,25 +82,25 @@ def test_a_missing_value_is_named_in_one_sentence(good, name):
         ("TELEMED_MODE", "staging", "TELEMED_MODE='staging' must be production or demo"),
     ],
 )
-def test_a_wrong_value_is_named_in_one_sentence(good, name, value, said):
+def test_a_wrong_value_is_named_in_one_sentence(good: dict[str, str], name: str, value: str, said: str) -> None:
     answer = manage({**good, name: value}, "check")
     assert answer.returncode == 1
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
-def test_without_a_mode_it_is_production(good):
+def test_without_a_mode_it_is_production(good: dict[str, str]) -> None:
     answer = manage({key: value for key, value in good.items() if key not in ("TELEMED_MODE", "SECRET_KEY")}, "check")
     assert "SECRET_KEY is not set" in answer.stderr
 
 
-def test_demo_mode_refuses_production_values(good):
+def test_demo_mode_refuses_production_values(good: dict[str, str]) -> None:
     assert "demo mode is for this machine only" in manage({**good, "TELEMED_MODE": "demo"}, "check").stderr
     local = {**good, "TELEMED_MODE": "demo", "PUBLIC_URL": "http://localhost:8000"}
     assert "demo mode is for this machine only" in manage(local, "check").stderr  # a live Stripe key
 
 
-def test_production_has_no_demo_pages_people_or_payments(good):
+def test_production_has_no_demo_pages_people_or_payments(good: dict[str, str]) -> None:
     script = (
         "import django; django.setup();"
         "from django.urls import get_resolver; from django.conf import settings;"
@@ -116,20 +116,20 @@ def test_production_has_no_demo_pages_people_or_payments(good):
     assert manage(good, "seed_demo").returncode != 0
 
 
-def test_a_root_key_that_is_gone_is_an_error_and_never_made_up(good):
+def test_a_root_key_that_is_gone_is_an_error_and_never_made_up(good: dict[str, str]) -> None:
     Path(good["KMS_URL"].removeprefix("file://")).unlink()
     answer = manage(good, "check", "--deploy")
     assert "KMS_URL names" in answer.stderr
     assert not Path(good["KMS_URL"].removeprefix("file://")).exists()
 
 
-def test_the_root_key_is_not_replaced(good):
+def test_the_root_key_is_not_replaced(good: dict[str, str]) -> None:
     answer = manage(good, "make_keys")
     assert answer.returncode == 1
     assert "exists already" in answer.stderr
 
 
-def test_every_variable_is_documented():
+def test_every_variable_is_documented() -> None:
     import re
 
     sources = (ROOT / "telemed" / "settings.py").read_text() + (ROOT / "telemed" / "env.py").read_text()

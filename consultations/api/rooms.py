@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import Http404
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
 from rest_framework.decorators import api_view, parser_classes, throttle_classes
 from rest_framework.exceptions import APIException
@@ -27,7 +28,7 @@ LINES = ("good", "fair", "weak", "none")
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
-    default_detail = "The request is too large."
+    default_detail = _("The request is too large.")
 
 
 class SmallJSON(JSONParser):

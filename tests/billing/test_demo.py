@@ -2,9 +2,14 @@
 
 import json
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeAlias
 
 import pytest
+from django.test import Client
+from pytest_django import Settings
 
 from billing import tasks
 from billing.actions import payments, refunds
@@ -12,19 +17,24 @@ from billing.gateways import CheckoutState, gateway
 from billing.gateways.demo import CARDS, Demo
 from billing.models import DemoCharge, GatewayEvent, Payment, Refund
 from billing.states import PaymentState, RefundState
+from consultations.models import Appointment
 from telemed.core import clock, work
+from tests.billing.fake_stripe import FakeStripe
+from tests.conftest import Browse, Time
 
+Reports: TypeAlias = list[tuple[dict[str, Any], int]]
+Hear: TypeAlias = Callable[[dict[str, Any]], int]
 GOOD, STEP, DECLINED, EMPTY = CARDS
 CARD = {"expiry": "12/30", "code": "123"}
 
 
 @pytest.fixture
-def reports(monkeypatch):
+def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
     """What the company wants to report, in order: (event, countdown)."""
-    queued = []
+    queued: Reports = []
     real = work.after_commit
 
-    def after_commit(task, **arguments):
+    def after_commit(task: str, **arguments: Any) -> None:
         if task == "billing.tasks.demo_report":
             queued.append((arguments["event"], arguments["countdown"]))
         else:
@@ -35,24 +45,24 @@ def reports(monkeypatch):
 
 
 @pytest.fixture
-def opened(held, browse, reports):
+def opened(held: Appointment, browse: Browse, reports: Reports) -> Payment:
     """Amira pressed Pay and is on the company's page."""
     answer = browse(held.patient.user).post(f"/book/{held.pk}/pay/")
-    assert answer.url.startswith("/demo/pay/cs_demo_")
+    assert answer["Location"].startswith("/demo/pay/cs_demo_")
     return Payment.objects.get()
 
 
 @pytest.fixture
-def page(opened):
+def page(opened: Payment) -> str:
     return f"/demo/pay/{opened.checkout}/"
 
 
 @pytest.fixture
-def hear(client, settings):
+def hear(client: Client, settings: Settings) -> Hear:
     """Deliver one report to the webhook, signed as it is over HTTP."""
     import stripe
 
-    def deliver(event):
+    def deliver(event: dict[str, Any]) -> int:
         body = json.dumps(event)
         signature = stripe.WebhookSignature.generate_signature_header(body, settings.STRIPE["webhook_secret"])
         return client.post(
@@ -62,13 +72,13 @@ def hear(client, settings):
     return deliver
 
 
-def state(payment):
+def state(payment: Payment) -> tuple[str, str]:
     payment.refresh_from_db()
     payment.appointment.refresh_from_db()
     return payment.state, payment.appointment.state
 
 
-def test_the_page_says_that_it_is_a_demo_and_shows_the_test_cards(page, client):
+def test_the_page_says_that_it_is_a_demo_and_shows_the_test_cards(page: str, client: Client) -> None:
     answer = client.get(page)
     assert answer.status_code == 200
     assert b"<strong>DEMO</strong>" in answer.content
@@ -77,9 +87,11 @@ def test_the_page_says_that_it_is_a_demo_and_shows_the_test_cards(page, client):
         assert " ".join(number[at : at + 4] for at in range(0, 16, 4)).encode() in answer.content
 
 
-def test_the_good_card_pays_and_the_report_books(page, opened, client, reports, hear):
+def test_the_good_card_pays_and_the_report_books(
+    page: str, opened: Payment, client: Client, reports: Reports, hear: Hear
+) -> None:
     answer = client.post(page, {"card": "4242 4242 4242 4242", **CARD})
-    assert answer.url == f"/book/{opened.appointment_id}/paid/"
+    assert answer["Location"] == f"/book/{opened.appointment_id}/paid/"
     assert [(event["type"], countdown) for event, countdown in reports] == [("checkout.session.completed", 0)]
     assert state(opened) == ("open", "held")
     assert hear(reports[0][0]) == 200
@@ -91,7 +103,9 @@ def test_the_good_card_pays_and_the_report_books(page, opened, client, reports, 
     ("card", "sentence", "code"),
     [(DECLINED, b"Your bank said no.", "card_declined"), (EMPTY, b"There is not enough money", "insufficient_funds")],
 )
-def test_a_bad_card_stays_on_the_page_and_the_next_one_pays(page, opened, client, reports, hear, card, sentence, code):
+def test_a_bad_card_stays_on_the_page_and_the_next_one_pays(
+    page: str, opened: Payment, client: Client, reports: Reports, hear: Hear, card: str, sentence: bytes, code: str
+) -> None:
     answer = client.post(page, {"card": card, **CARD})
     assert answer.status_code == 422
     assert sentence in answer.content
@@ -104,7 +118,9 @@ def test_a_bad_card_stays_on_the_page_and_the_next_one_pays(page, opened, client
     assert state(opened) == ("captured", "confirmed")
 
 
-def test_who_comes_back_before_the_report_is_not_told_of_the_card_before(page, opened, client, reports, hear, browse):
+def test_who_comes_back_before_the_report_is_not_told_of_the_card_before(
+    page: str, opened: Payment, client: Client, reports: Reports, hear: Hear, browse: Browse
+) -> None:
     amira, back = browse(opened.patient.user), f"/book/{opened.appointment_id}/paid/"
     client.post(page, {"card": DECLINED, **CARD})
     hear(reports[0][0])
@@ -114,31 +130,33 @@ def test_who_comes_back_before_the_report_is_not_told_of_the_card_before(page, o
     assert waiting.status_code == 200
     assert b"Please do not pay again." in waiting.content
     hear(reports[1][0])
-    assert amira.get(back).url == f"/book/{opened.appointment_id}/done/"
+    assert amira.get(back)["Location"] == f"/book/{opened.appointment_id}/done/"
 
 
-def test_a_second_step_is_asked_and_answered(page, opened, client, reports, hear):
+def test_a_second_step_is_asked_and_answered(
+    page: str, opened: Payment, client: Client, reports: Reports, hear: Hear
+) -> None:
     asked = client.post(page, {"card": STEP, **CARD})
     assert b"Is this you?" in asked.content
     assert reports == []
-    assert client.post(f"{page}step/", {"answer": "no"}).url == page
+    assert client.post(f"{page}step/", {"answer": "no"})["Location"] == page
     assert hear(reports[0][0]) == 200
     assert state(opened) == ("failed", "held")
     assert opened.failure == "payment_intent_authentication_failure"
-    assert client.post(f"{page}step/", {"answer": "yes"}).url == f"/book/{opened.appointment_id}/paid/"
+    assert client.post(f"{page}step/", {"answer": "yes"})["Location"] == f"/book/{opened.appointment_id}/paid/"
     assert hear(reports[1][0]) == 200
     assert state(opened) == ("captured", "confirmed")
 
 
 @pytest.mark.parametrize("card", ["", "1234", "5555555555554444", "4111111111111111"])
-def test_other_cards_are_not_taken(page, opened, client, reports, card):
+def test_other_cards_are_not_taken(page: str, opened: Payment, client: Client, reports: Reports, card: str) -> None:
     answer = client.post(page, {"card": card, **CARD})
     assert answer.status_code == 422
     assert b'id="error-summary"' in answer.content
     assert (reports, state(opened)) == ([], ("open", "held"))
 
 
-def test_reported_twice_it_books_once(page, opened, client, reports, hear):
+def test_reported_twice_it_books_once(page: str, opened: Payment, client: Client, reports: Reports, hear: Hear) -> None:
     client.post(page, {"card": GOOD, "report": "twice", **CARD})
     first, second = (event for event, _countdown in reports)
     assert first == second
@@ -147,7 +165,9 @@ def test_reported_twice_it_books_once(page, opened, client, reports, hear):
     assert GatewayEvent.objects.count() == 1
 
 
-def test_reported_out_of_order_it_stays_booked(page, opened, client, reports, hear):
+def test_reported_out_of_order_it_stays_booked(
+    page: str, opened: Payment, client: Client, reports: Reports, hear: Hear
+) -> None:
     client.post(page, {"card": GOOD, "report": "disordered", **CARD})
     assert [event["type"] for event, _countdown in reports] == [
         "checkout.session.completed",
@@ -158,19 +178,23 @@ def test_reported_out_of_order_it_stays_booked(page, opened, client, reports, he
     assert state(opened) == ("captured", "confirmed")
 
 
-def test_reported_late_the_page_says_that_it_checks(page, opened, client, reports, browse, hear, time):
+def test_reported_late_the_page_says_that_it_checks(
+    page: str, opened: Payment, client: Client, reports: Reports, browse: Browse, hear: Hear, time: Time
+) -> None:
     client.post(page, {"card": GOOD, "report": "late", **CARD})
     assert [countdown for _event, countdown in reports] == [20]
     amira = browse(opened.patient.user)
     time.move(seconds=5)
     assert b"Please do not pay again." in amira.get(f"/book/{opened.appointment_id}/paid/").content
-    assert amira.post(f"/book/{opened.appointment_id}/pay/").url == f"/book/{opened.appointment_id}/paid/"
+    assert amira.post(f"/book/{opened.appointment_id}/pay/")["Location"] == f"/book/{opened.appointment_id}/paid/"
     time.move(seconds=16)
     assert hear(reports[0][0]) == 200
     assert state(opened) == ("captured", "confirmed")
 
 
-def test_never_reported_it_is_found_by_asking(page, opened, client, reports, time):
+def test_never_reported_it_is_found_by_asking(
+    page: str, opened: Payment, client: Client, reports: Reports, time: Time
+) -> None:
     client.post(page, {"card": GOOD, "report": "lost", **CARD})
     assert reports == []
     time.move(seconds=61)
@@ -178,7 +202,9 @@ def test_never_reported_it_is_found_by_asking(page, opened, client, reports, tim
     assert state(opened) == ("captured", "confirmed")
 
 
-def test_money_after_the_held_time_goes_back(page, opened, client, reports, time):
+def test_money_after_the_held_time_goes_back(
+    page: str, opened: Payment, client: Client, reports: Reports, time: Time
+) -> None:
     client.post(page, {"card": GOOD, "report": "too_late", **CARD})
     for _minute in range(13):
         time.move(minutes=1)
@@ -188,24 +214,26 @@ def test_money_after_the_held_time_goes_back(page, opened, client, reports, time
     assert [event["type"] for event, _countdown in reports] == ["refund.updated"]
 
 
-def test_paying_twice_on_the_page_is_paying_once(page, opened, client, reports):
+def test_paying_twice_on_the_page_is_paying_once(page: str, opened: Payment, client: Client, reports: Reports) -> None:
     first, second = (client.post(page, {"card": GOOD, **CARD}) for _ in range(2))
-    assert first.url == second.url
+    assert first["Location"] == second["Location"]
     assert len(reports) == 1
 
 
-def test_a_page_that_ran_out_leads_back(page, opened, client, time):
+def test_a_page_that_ran_out_leads_back(page: str, opened: Payment, client: Client, time: Time) -> None:
     time.move(minutes=46)
-    assert client.get(page).url == f"/book/{opened.appointment_id}/pay/"
+    assert client.get(page)["Location"] == f"/book/{opened.appointment_id}/pay/"
     assert DemoCharge.objects.get().status == CheckoutState.CLOSED
 
 
-def test_an_unknown_page_is_not_there(opened, client):
+def test_an_unknown_page_is_not_there(opened: Payment, client: Client) -> None:
     assert client.get("/demo/pay/cs_demo_nothing/").status_code == 404
     assert client.post("/demo/pay/cs_demo_nothing/step/").status_code == 404
 
 
-def test_a_refund_is_made_once_and_reported(page, opened, client, reports, hear, now):
+def test_a_refund_is_made_once_and_reported(
+    page: str, opened: Payment, client: Client, reports: Reports, hear: Hear, now: datetime
+) -> None:
     client.post(page, {"card": GOOD, **CARD})
     hear(reports.pop()[0])
     opened.refresh_from_db()
@@ -218,20 +246,22 @@ def test_a_refund_is_made_once_and_reported(page, opened, client, reports, hear,
     assert (refund.state, state(opened)[0]) == (RefundState.DONE, PaymentState.REFUNDED)
 
 
-def test_the_report_goes_over_http_with_the_signature_of_the_real_one(opened, page, client, reports, settings, hear):
+def test_the_report_goes_over_http_with_the_signature_of_the_real_one(
+    opened: Payment, page: str, client: Client, reports: Reports, settings: Settings, hear: Hear
+) -> None:
     import stripe
 
     got = []
 
     class Clinic(BaseHTTPRequestHandler):
-        def do_POST(self):
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             got.append((self.path, body, self.headers["Stripe-Signature"]))
             self.send_response(500 if len(got) == 1 else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_args):
+        def log_message(self, *_args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Clinic)
@@ -249,7 +279,9 @@ def test_the_report_goes_over_http_with_the_signature_of_the_real_one(opened, pa
     assert stripe.Webhook.construct_event(body, signature, secret, api_key="none").id == event["id"]
 
 
-def test_a_payment_of_the_demo_is_not_touched_by_another_gateway(opened, page, client, bank, time):
+def test_a_payment_of_the_demo_is_not_touched_by_another_gateway(
+    opened: Payment, page: str, client: Client, bank: FakeStripe, time: Time
+) -> None:
     from billing import gateways
 
     gateways.gateway.cache_clear()

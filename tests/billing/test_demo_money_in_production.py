@@ -4,25 +4,32 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
+from pytest_django import Settings
 
 from billing import tasks
 from billing.apps import no_demo_money
 from billing.gateways import gateway
 from billing.gateways.demo import Demo
+from tests.billing.fake_stripe import FakeStripe
+
+Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_with_a_stripe_key_there_is_no_demo_company(bank, db):
+def test_with_a_stripe_key_there_is_no_demo_company(bank: FakeStripe, db: None) -> None:
     with pytest.raises(ImproperlyConfigured):
         Demo()
     assert gateway().name == "stripe"
     assert Client().get("/demo/pay/cs_demo_1/").status_code == 404
 
 
-def test_outside_demo_mode_the_class_refuses_to_be_built(settings):
+def test_outside_demo_mode_the_class_refuses_to_be_built(settings: Settings) -> None:
     settings.DEMO, settings.PRODUCTION = False, True
     with pytest.raises(ImproperlyConfigured):
         Demo()
@@ -57,10 +64,10 @@ print(json.dumps(said))
 
 
 @pytest.fixture
-def production(tmp_path):
+def production(tmp_path: Path) -> Run:
     """A process with production settings; ``production(STRIPE_SECRET_KEY="")`` changes one of them."""
 
-    def run(code=PRODUCTION, **changes):
+    def run(code: str = PRODUCTION, **changes: str) -> subprocess.CompletedProcess[str]:
         settings = {
             "TELEMED_MODE": "production", "DJANGO_SETTINGS_MODULE": "telemed.settings", "PATH": os.environ["PATH"],
             "PUBLIC_URL": "https://clinic.example", "SECRET_KEY": "k" * 60, "DATABASE_URL": os.environ["DATABASE_URL"],
@@ -75,7 +82,7 @@ def production(tmp_path):
     return run
 
 
-def test_in_production_there_is_no_demo_company_at_all(production):
+def test_in_production_there_is_no_demo_company_at_all(production: Run) -> None:
     answer = production()
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout) == {
@@ -83,13 +90,13 @@ def test_in_production_there_is_no_demo_company_at_all(production):
     }  # fmt: skip
 
 
-def test_production_does_not_start_without_a_stripe_key(production):
+def test_production_does_not_start_without_a_stripe_key(production: Run) -> None:
     answer = production(STRIPE_SECRET_KEY="")
     assert answer.returncode != 0
     assert "STRIPE_SECRET_KEY is not set" in answer.stderr
 
 
-def test_demo_mode_refuses_a_live_key(production):
+def test_demo_mode_refuses_a_live_key(production: Run) -> None:
     answer = production(TELEMED_MODE="demo", PUBLIC_URL="http://localhost:8000")
     assert answer.returncode != 0
     assert "no live Stripe key may be set" in answer.stderr

@@ -1,32 +1,40 @@
 """The way to the hosted page and back."""
 
 import threading
+from datetime import datetime
+from typing import Any, NoReturn
 
 import pytest
 from django.db import connection
 from django.test import Client
 
 from billing.actions import payments
+from billing.gateways import Order
 from billing.models import Payment, Refund
 from billing.states import PaymentState
 from consultations.actions import booking
 from consultations.models import Appointment
-from doctors.models import VisitType
+from doctors.models import Doctor, VisitType
+from patients.models import Patient
+from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
 from tests import cast
+from tests.billing.conftest import Tell, Work
+from tests.billing.fake_stripe import FakeStripe
+from tests.conftest import Browse, Time
 
 CREATE = "/v1/checkout/sessions"
 
 
-def pay(appointment):
+def pay(appointment: Appointment) -> str:
     return f"/book/{appointment.pk}/pay/"
 
 
-def paid(appointment):
+def paid(appointment: Appointment) -> str:
     return f"/book/{appointment.pk}/paid/"
 
 
-def test_the_page_shows_the_price_in_full_and_the_hold(bank, held, browse):
+def test_the_page_shows_the_price_in_full_and_the_hold(bank: FakeStripe, held: Appointment, browse: Browse) -> None:
     page = browse(held.patient.user).get(pay(held))
     assert page.status_code == 200
     assert "Pay £48.00 and book".encode() in page.content
@@ -35,9 +43,11 @@ def test_the_page_shows_the_price_in_full_and_the_hold(bank, held, browse):
     assert bank.asked == []
 
 
-def test_the_button_leads_to_the_hosted_page(bank, held, browse, now):
+def test_the_button_leads_to_the_hosted_page(
+    bank: FakeStripe, held: Appointment, browse: Browse, now: datetime
+) -> None:
     answer = browse(held.patient.user).post(pay(held))
-    assert (answer.status_code, answer.url) == (302, "https://checkout.stripe.com/c/pay/cs_test_1#fid")
+    assert (answer.status_code, answer["Location"]) == (302, "https://checkout.stripe.com/c/pay/cs_test_1#fid")
     payment = Payment.objects.get()
     assert (payment.state, payment.amount, payment.currency, payment.gateway) == ("open", 4800, "GBP", "stripe")
     assert (payment.checkout, payment.patient, payment.tries) == ("cs_test_1", held.patient, 1)
@@ -49,10 +59,17 @@ def test_the_button_leads_to_the_hosted_page(bank, held, browse, now):
     )
 
 
-def test_nothing_about_health_or_the_doctor_reaches_the_gateway(bank, held, browse, monkeypatch):
-    sent = []
+def test_nothing_about_health_or_the_doctor_reaches_the_gateway(
+    bank: FakeStripe, held: Appointment, browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
     create = bank._create
-    monkeypatch.setattr(bank, "_create", lambda params: sent.append(params) or create(params))
+
+    def keep(params: dict[str, Any]) -> dict[str, Any]:
+        sent.append(params)
+        return create(params)
+
+    monkeypatch.setattr(bank, "_create", keep)
     browse(held.patient.user).post(pay(held))
     words = sent[0]["line_items"]["0"]["price_data"]["product_data"]["name"]
     assert words == f"Video visit, 20 minutes ({held.reference})"
@@ -60,18 +77,18 @@ def test_nothing_about_health_or_the_doctor_reaches_the_gateway(bank, held, brow
         assert secret not in str(sent)
 
 
-def test_pressing_again_gives_the_same_page(bank, held, browse):
+def test_pressing_again_gives_the_same_page(bank: FakeStripe, held: Appointment, browse: Browse) -> None:
     amira = browse(held.patient.user)
-    assert {amira.post(pay(held)).url for _ in range(3)} == {"https://checkout.stripe.com/c/pay/cs_test_1#fid"}
+    assert {amira.post(pay(held))["Location"] for _ in range(3)} == {"https://checkout.stripe.com/c/pay/cs_test_1#fid"}
     assert bank.made("POST", CREATE) == 1
     assert Payment.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_presses_at_the_same_moment_make_one_checkout(bank, held):
+def test_two_presses_at_the_same_moment_make_one_checkout(bank: FakeStripe, held: Appointment) -> None:
     start, addresses = threading.Barrier(4), []
 
-    def press():
+    def press() -> None:
         start.wait()
         appointment = Appointment.objects.select_related("patient__user").get(pk=held.pk)
         addresses.append(payments.open(appointment, by=appointment.patient.user, now=held.created_at))
@@ -87,15 +104,19 @@ def test_two_presses_at_the_same_moment_make_one_checkout(bank, held):
     assert Payment.objects.count() == 1
 
 
-def test_coming_back_after_paying_books_the_visit_without_a_webhook(bank, opened, browse, time):
+def test_coming_back_after_paying_books_the_visit_without_a_webhook(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time
+) -> None:
     bank.pay("cs_test_1")
     time.move(seconds=5)
     answer = browse(opened.patient.user).get(paid(opened.appointment))
-    assert (answer.status_code, answer.url) == (302, f"/book/{opened.appointment_id}/done/")
+    assert (answer.status_code, answer["Location"]) == (302, f"/book/{opened.appointment_id}/done/")
     assert Payment.objects.get().state == PaymentState.CAPTURED
 
 
-def test_an_unknown_result_says_that_we_check_and_goes_on_by_itself(bank, opened, browse, time):
+def test_an_unknown_result_says_that_we_check_and_goes_on_by_itself(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time
+) -> None:
     bank.sessions["cs_test_1"]["status"] = "complete"  # the bank has not answered yet
     amira = browse(opened.patient.user)
     time.move(seconds=5)
@@ -105,19 +126,23 @@ def test_an_unknown_result_says_that_we_check_and_goes_on_by_itself(bank, opened
     assert b'<noscript><meta http-equiv="refresh" content="3"></noscript>' in page.content
     time.move(seconds=5)
     for answer in (amira.get(pay(opened.appointment)), amira.post(pay(opened.appointment))):
-        assert answer.url == paid(opened.appointment)
+        assert answer["Location"] == paid(opened.appointment)
     bank.sessions["cs_test_1"]["status"] = "open"
     bank.pay("cs_test_1")
     time.move(seconds=5)
-    assert amira.get(paid(opened.appointment)).url == f"/book/{opened.appointment_id}/done/"
+    assert amira.get(paid(opened.appointment))["Location"] == f"/book/{opened.appointment_id}/done/"
 
 
-def test_who_comes_back_without_paying_is_asked_to_pay(bank, opened, browse, time):
+def test_who_comes_back_without_paying_is_asked_to_pay(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time
+) -> None:
     time.move(seconds=5)
-    assert browse(opened.patient.user).get(paid(opened.appointment)).url == pay(opened.appointment)
+    assert browse(opened.patient.user).get(paid(opened.appointment))["Location"] == pay(opened.appointment)
 
 
-def test_waiting_pages_ask_the_gateway_every_other_second_at_most(bank, opened, browse, time):
+def test_waiting_pages_ask_the_gateway_every_other_second_at_most(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time
+) -> None:
     amira, before = browse(opened.patient.user), len(bank.asked)
     bank.sessions["cs_test_1"]["status"] = "complete"  # the bank has not answered yet
     time.move(seconds=5)
@@ -129,7 +154,9 @@ def test_waiting_pages_ask_the_gateway_every_other_second_at_most(bank, opened, 
     assert len(bank.asked) - before == 2
 
 
-def test_while_the_gateway_is_away_the_page_still_answers(bank, opened, browse, time):
+def test_while_the_gateway_is_away_the_page_still_answers(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time
+) -> None:
     time.move(seconds=5)
     bank.trouble = ["500"] * 3
     page = browse(opened.patient.user).get(paid(opened.appointment))
@@ -144,55 +171,63 @@ def test_while_the_gateway_is_away_the_page_still_answers(bank, opened, browse, 
         ("4000002500003155", b"Your bank could not check that it was you. Try again, or use another card."),
     ],
 )
-def test_a_bad_card_is_explained_in_words_and_the_next_try_works(bank, opened, browse, time, card, sentence):
+def test_a_bad_card_is_explained_in_words_and_the_next_try_works(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time, card: str, sentence: bytes
+) -> None:
     bank.pay("cs_test_1", card)
     amira = browse(opened.patient.user)
     time.move(seconds=5)
     page = amira.get(pay(opened.appointment))
     assert sentence in page.content
     assert Payment.objects.get().state == PaymentState.FAILED
-    assert amira.post(pay(opened.appointment)).url.startswith("https://checkout.stripe.com/c/pay/cs_test_1")
+    assert amira.post(pay(opened.appointment))["Location"].startswith("https://checkout.stripe.com/c/pay/cs_test_1")
     assert Payment.objects.get().state == PaymentState.OPEN
     bank.pay("cs_test_1")
     time.move(seconds=5)
-    assert amira.get(paid(opened.appointment)).url == f"/book/{opened.appointment_id}/done/"
+    assert amira.get(paid(opened.appointment))["Location"] == f"/book/{opened.appointment_id}/done/"
 
 
-def test_after_a_page_that_ran_out_there_is_a_new_one(bank, opened, browse, time):
+def test_after_a_page_that_ran_out_there_is_a_new_one(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time
+) -> None:
     bank.sessions["cs_test_1"]["status"] = "expired"
     amira = browse(opened.patient.user)
     time.move(seconds=5)
     assert b"The payment page was closed before you paid." in amira.get(pay(opened.appointment)).content
-    assert amira.post(pay(opened.appointment)).url == "https://checkout.stripe.com/c/pay/cs_test_2#fid"
+    assert amira.post(pay(opened.appointment))["Location"] == "https://checkout.stripe.com/c/pay/cs_test_2#fid"
     payment = Payment.objects.get()
     assert (payment.state, payment.tries, payment.checkout, payment.failure) == ("open", 2, "cs_test_2", "")
     bank.pay("cs_test_2")
     time.move(seconds=5)
-    assert amira.get(paid(opened.appointment)).url == f"/book/{opened.appointment_id}/done/"
+    assert amira.get(paid(opened.appointment))["Location"] == f"/book/{opened.appointment_id}/done/"
 
 
-def test_a_gateway_that_is_away_charges_nothing_and_says_so(bank, held, browse):
+def test_a_gateway_that_is_away_charges_nothing_and_says_so(
+    bank: FakeStripe, held: Appointment, browse: Browse
+) -> None:
     amira = browse(held.patient.user)
     bank.trouble = ["500"] * 3
     answer = amira.post(pay(held))
     assert answer.status_code == 503
     assert b"The payment page does not answer right now. Nothing was charged." in answer.content
     # Stripe repeats a failure for its key, so the next press comes with another one.
-    assert amira.post(pay(held)).url.startswith("https://checkout.stripe.com/")
+    assert amira.post(pay(held))["Location"].startswith("https://checkout.stripe.com/")
     keys = [key for _method, path, key in bank.asked if path == CREATE]
     assert keys == [f"checkout-{Payment.objects.get().pk}-{number}" for number in (1, 1, 1, 2)]
 
 
-def test_a_try_that_was_cut_off_before_its_page_starts_afresh(bank, held, browse, time):
+def test_a_try_that_was_cut_off_before_its_page_starts_afresh(
+    bank: FakeStripe, held: Appointment, browse: Browse, time: Time
+) -> None:
     amira = browse(held.patient.user)
     with pytest.raises(RuntimeError):
         cut_off(held)
     time.move(minutes=6)
     booking.extend(held, by=held.patient.user, now=time.now)
-    assert amira.post(pay(held)).url == "https://checkout.stripe.com/c/pay/cs_test_2#fid"
+    assert amira.post(pay(held))["Location"] == "https://checkout.stripe.com/c/pay/cs_test_2#fid"
 
 
-def cut_off(held):
+def cut_off(held: Appointment) -> None:
     """The process dies after Stripe made the page and before we wrote it down."""
     from billing.gateways import gateway
 
@@ -201,26 +236,29 @@ def cut_off(held):
 
     opening = gateway().open
 
-    def die(order):
+    def die(order: Order) -> NoReturn:
         opening(order)
         raise Dies
 
-    gateway().open = die
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway(), "open", die)
         payments.open(held, by=held.patient.user, now=held.created_at)
-    finally:
-        del gateway().open
 
 
-def test_close_to_the_end_of_the_hold_paying_gets_more_time(bank, held, browse, time):
+def test_close_to_the_end_of_the_hold_paying_gets_more_time(
+    bank: FakeStripe, held: Appointment, browse: Browse, time: Time
+) -> None:
     time.move(minutes=7)
     browse(held.patient.user).post(pay(held))
     held.refresh_from_db()
+    assert held.hold_expires_at
     assert (held.hold_expires_at - time.now).total_seconds() == 600
     assert held.hold_extensions == 1
 
 
-def test_after_the_hold_the_page_offers_other_times(bank, held, browse, time):
+def test_after_the_hold_the_page_offers_other_times(
+    bank: FakeStripe, held: Appointment, browse: Browse, time: Time
+) -> None:
     time.move(minutes=11)
     amira = browse(held.patient.user)
     for answer in (amira.get(pay(held)), amira.post(pay(held))):
@@ -231,7 +269,9 @@ def test_after_the_hold_the_page_offers_other_times(bank, held, browse, time):
     assert Payment.objects.count() == 0
 
 
-def test_when_the_hold_ends_nobody_can_pay_on_the_open_page_any_more(bank, opened, time, work):
+def test_when_the_hold_ends_nobody_can_pay_on_the_open_page_any_more(
+    bank: FakeStripe, opened: Payment, time: Time, work: Work
+) -> None:
     time.move(minutes=11)
     booking.tidy(time.now)
     work()
@@ -240,7 +280,9 @@ def test_when_the_hold_ends_nobody_can_pay_on_the_open_page_any_more(bank, opene
     assert (opened.state, opened.failure, opened.check_at) == (PaymentState.FAILED, "expired", None)
 
 
-def test_a_late_payment_is_explained_with_the_refund_and_other_times(bank, opened, browse, time):
+def test_a_late_payment_is_explained_with_the_refund_and_other_times(
+    bank: FakeStripe, opened: Payment, browse: Browse, time: Time
+) -> None:
     bank.pay("cs_test_1")
     time.move(minutes=11)
     page = browse(opened.patient.user).get(paid(opened.appointment))
@@ -249,45 +291,51 @@ def test_a_late_payment_is_explained_with_the_refund_and_other_times(bank, opene
     assert "All of it, £48.00, goes back to the card".encode() in page.content
     assert page.content.count(b"formaction=") == 3
     assert Refund.objects.get().reason == Refund.Reason.LATE
-    assert browse(opened.patient.user).get(pay(opened.appointment)).url == paid(opened.appointment)
+    assert browse(opened.patient.user).get(pay(opened.appointment))["Location"] == paid(opened.appointment)
 
 
-def test_a_stranger_and_the_doctor_find_no_payment_pages(bank, opened, browse, mateo, lina, admin):
+def test_a_stranger_and_the_doctor_find_no_payment_pages(
+    bank: FakeStripe, opened: Payment, browse: Browse, mateo: Patient, lina: Doctor, admin: User
+) -> None:
     bank.pay("cs_test_1")
     for user in (mateo.user, lina.user, admin):
         guest = browse(user)
         assert guest.get(pay(opened.appointment)).status_code == 404
         assert guest.post(pay(opened.appointment)).status_code == 404
         assert guest.get(paid(opened.appointment)).status_code == 404
-    assert Client().get(pay(opened.appointment)).url.startswith("/login/?next=")
+    assert Client().get(pay(opened.appointment))["Location"].startswith("/login/?next=")
     assert bank.made("POST", CREATE) == 1
 
 
-def test_a_free_visit_never_reaches_the_gateway(bank, amira, lina, browse, now):
+def test_a_free_visit_never_reaches_the_gateway(
+    bank: FakeStripe, amira: Patient, lina: Doctor, browse: Browse, now: datetime
+) -> None:
     VisitType.objects.update(price=0)
     free = cast.held(amira, lina, now=now)
     guest = browse(amira.user)
-    assert guest.get(pay(free)).url == f"/book/{free.pk}/check/"
-    assert guest.post(pay(free)).url == f"/book/{free.pk}/check/"
-    assert guest.get(paid(free)).url == pay(free)
-    assert guest.post(f"/book/{free.pk}/check/").url == f"/book/{free.pk}/done/"
+    assert guest.get(pay(free))["Location"] == f"/book/{free.pk}/check/"
+    assert guest.post(pay(free))["Location"] == f"/book/{free.pk}/check/"
+    assert guest.get(paid(free))["Location"] == pay(free)
+    assert guest.post(f"/book/{free.pk}/check/")["Location"] == f"/book/{free.pk}/done/"
     assert bank.asked == []
     assert Payment.objects.count() == 0
 
 
-def test_what_is_booked_is_not_paid_again(bank, opened, browse, tell):
+def test_what_is_booked_is_not_paid_again(bank: FakeStripe, opened: Payment, browse: Browse, tell: Tell) -> None:
     bank.pay("cs_test_1")
     tell(*bank.event("checkout.session.completed", bank.sessions["cs_test_1"]))
     amira = browse(opened.patient.user)
     for answer in (amira.get(pay(opened.appointment)), amira.post(pay(opened.appointment))):
-        assert answer.url == paid(opened.appointment)
-    assert amira.get(paid(opened.appointment)).url == f"/book/{opened.appointment_id}/done/"
+        assert answer["Location"] == paid(opened.appointment)
+    assert amira.get(paid(opened.appointment))["Location"] == f"/book/{opened.appointment_id}/done/"
     assert bank.made("POST", CREATE) == 1
 
 
-def test_paying_before_everything_is_filled_in_leads_back(bank, lina, browse, now):
+def test_paying_before_everything_is_filled_in_leads_back(
+    bank: FakeStripe, lina: Doctor, browse: Browse, now: datetime
+) -> None:
     new = cast.patient("new@example.com", "New Person", now=now, complete=False)
     bare = booking.hold(cast.slot(lina, now.replace(hour=15)), new, by=new.user, now=now)
     for answer in (browse(new.user).get(pay(bare)), browse(new.user).post(pay(bare))):
-        assert answer.url == f"/book/{bare.pk}/check/"
+        assert answer["Location"] == f"/book/{bare.pk}/check/"
     assert bank.asked == []

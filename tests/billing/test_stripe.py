@@ -1,7 +1,7 @@
 """The Stripe adapter, driven through the official library against our own Stripe."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,14 +10,14 @@ import stripe
 from billing.gateways import CheckoutState, Forged, GatewayError, Order, ReturnState, gateway
 from billing.gateways.stripe import Stripe, inward, outward
 from telemed.core.money import Money
-from tests.billing.fake_stripe import SECRET
+from tests.billing.fake_stripe import SECRET, FakeStripe
 from tests.billing.typed_params import misfits, nested
 
 PAYMENT = uuid4()
 PRICE = Money(4800, "GBP")
 
 
-def order(now, key="k-1", money=PRICE):
+def order(now: datetime, key: str = "k-1", money: Money = PRICE) -> Order:
     return Order(
         payment_id=PAYMENT, key=key, money=money, words="Video visit, 20 minutes (7K3M9QXC)",
         success_url="https://clinic.example/paid/", cancel_url="https://clinic.example/pay/", language="es",
@@ -25,7 +25,7 @@ def order(now, key="k-1", money=PRICE):
     )  # fmt: skip
 
 
-def test_a_checkout_has_one_line_our_id_and_the_way_back(bank, now):
+def test_a_checkout_has_one_line_our_id_and_the_way_back(bank: FakeStripe, now: datetime) -> None:
     checkout = gateway().open(order(now))
     assert checkout.state == CheckoutState.OPEN
     assert checkout.payment_id == str(PAYMENT)
@@ -37,19 +37,19 @@ def test_a_checkout_has_one_line_our_id_and_the_way_back(bank, now):
     assert session["success_url"] == "https://clinic.example/paid/"
 
 
-def test_the_same_key_is_the_same_checkout_and_another_key_another_one(bank, now):
+def test_the_same_key_is_the_same_checkout_and_another_key_another_one(bank: FakeStripe, now: datetime) -> None:
     ids = [gateway().open(order(now, key)).id for key in ("k-1", "k-1", "k-2")]
     assert ids == ["cs_test_1", "cs_test_1", "cs_test_2"]
 
 
-def test_a_key_with_another_amount_is_refused(bank, now):
+def test_a_key_with_another_amount_is_refused(bank: FakeStripe, now: datetime) -> None:
     gateway().open(order(now))
     with pytest.raises(GatewayError) as refused:
         gateway().open(order(now, money=Money(1, "GBP")))
     assert refused.value.permanent
 
 
-def test_what_was_paid_is_read_from_the_gateway(bank, now):
+def test_what_was_paid_is_read_from_the_gateway(bank: FakeStripe, now: datetime) -> None:
     checkout = gateway().open(order(now))
     bank.pay(checkout.id)
     seen = gateway().read(checkout.id)
@@ -65,7 +65,9 @@ def test_what_was_paid_is_read_from_the_gateway(bank, now):
         ("4000002500003155", "payment_intent_authentication_failure"),
     ],
 )
-def test_a_decline_is_read_with_its_code_and_the_page_stays_open(bank, now, card, code):
+def test_a_decline_is_read_with_its_code_and_the_page_stays_open(
+    bank: FakeStripe, now: datetime, card: str, code: str
+) -> None:
     checkout = gateway().open(order(now))
     bank.pay(checkout.id, card)
     seen = gateway().read(checkout.id)
@@ -73,20 +75,20 @@ def test_a_decline_is_read_with_its_code_and_the_page_stays_open(bank, now, card
     assert seen.money == PRICE
 
 
-def test_a_wallet_without_a_card_number_is_paid_all_the_same(bank, now):
+def test_a_wallet_without_a_card_number_is_paid_all_the_same(bank: FakeStripe, now: datetime) -> None:
     checkout = gateway().open(order(now))
     bank.pay(checkout.id)
     bank.intents["pi_test_1"]["latest_charge"]["payment_method_details"] = {"type": "link"}
     assert (gateway().read(checkout.id).state, gateway().read(checkout.id).method) == (CheckoutState.PAID, "")
 
 
-def test_money_under_way_is_neither_paid_nor_open(bank, now):
+def test_money_under_way_is_neither_paid_nor_open(bank: FakeStripe, now: datetime) -> None:
     checkout = gateway().open(order(now))
     bank.sessions[checkout.id]["status"] = "complete"
     assert gateway().read(checkout.id).state == CheckoutState.PROCESSING
 
 
-def test_a_closed_page_cannot_be_paid_and_closing_a_paid_one_says_so(bank, now):
+def test_a_closed_page_cannot_be_paid_and_closing_a_paid_one_says_so(bank: FakeStripe, now: datetime) -> None:
     first, second = (gateway().open(order(now, key)) for key in ("a", "b"))
     assert gateway().close(first.id).state == CheckoutState.CLOSED
     assert gateway().close(first.id).state == CheckoutState.CLOSED
@@ -96,7 +98,7 @@ def test_a_closed_page_cannot_be_paid_and_closing_a_paid_one_says_so(bank, now):
     assert gateway().close(second.id).state == CheckoutState.PAID
 
 
-def test_a_refund_goes_out_once_under_one_key(bank, now):
+def test_a_refund_goes_out_once_under_one_key(bank: FakeStripe, now: datetime) -> None:
     checkout = gateway().open(order(now))
     bank.pay(checkout.id)
     refund_id = uuid4()
@@ -105,7 +107,7 @@ def test_a_refund_goes_out_once_under_one_key(bank, now):
     assert [(row["amount"], row["metadata"]) for row in bank.refunds.values()] == [(4800, {"refund": str(refund_id)})]
 
 
-def test_a_refund_whose_key_was_forgotten_is_found_and_not_repeated(bank, now):
+def test_a_refund_whose_key_was_forgotten_is_found_and_not_repeated(bank: FakeStripe, now: datetime) -> None:
     checkout = gateway().open(order(now))
     bank.pay(checkout.id)
     first = gateway().refund("pi_test_1", PRICE, refund_id=(refund_id := uuid4()))
@@ -114,7 +116,7 @@ def test_a_refund_whose_key_was_forgotten_is_found_and_not_repeated(bank, now):
     assert (again.id, again.state, len(bank.refunds)) == (first.id, ReturnState.DONE, 1)
 
 
-def test_a_refund_that_waits_or_fails_says_so(bank, now):
+def test_a_refund_that_waits_or_fails_says_so(bank: FakeStripe, now: datetime) -> None:
     checkout = gateway().open(order(now))
     bank.pay(checkout.id)
     bank.refund_status = "pending"
@@ -125,14 +127,14 @@ def test_a_refund_that_waits_or_fails_says_so(bank, now):
     assert gateway().returned(back.id).error == "lost_or_stolen_card"
 
 
-def test_an_answer_that_got_lost_is_asked_for_again_and_made_once(bank, now):
+def test_an_answer_that_got_lost_is_asked_for_again_and_made_once(bank: FakeStripe, now: datetime) -> None:
     bank.trouble = ["lose"]
     assert gateway().open(order(now)).id == "cs_test_1"
     assert len(bank.sessions) == 1
     assert bank.made("POST", "/v1/checkout/sessions") == 2
 
 
-def test_an_unknown_checkout_is_a_lasting_error_and_an_outage_is_not(bank, now):
+def test_an_unknown_checkout_is_a_lasting_error_and_an_outage_is_not(bank: FakeStripe, now: datetime) -> None:
     with pytest.raises(GatewayError) as unknown:
         gateway().read("cs_test_999")
     assert unknown.value.permanent
@@ -142,7 +144,7 @@ def test_an_unknown_checkout_is_a_lasting_error_and_an_outage_is_not(bank, now):
     assert not outage.value.permanent
 
 
-def test_errors_keep_no_text_of_the_gateway(bank, now):
+def test_errors_keep_no_text_of_the_gateway(bank: FakeStripe, now: datetime) -> None:
     with pytest.raises(GatewayError) as error:
         gateway().read("cs_test_secret")
     assert str(error.value) == "InvalidRequestError resource_missing"
@@ -155,12 +157,12 @@ def test_errors_keep_no_text_of_the_gateway(bank, now):
         (Money(5, "ISK"), 500), (Money(500, "UGX"), 50000), (Money(7, "ALL"), 700),
     ],
 )  # fmt: skip
-def test_amounts_are_counted_as_stripe_counts_them(money, units):
+def test_amounts_are_counted_as_stripe_counts_them(money: Money, units: int) -> None:
     assert outward(money) == units
     assert inward(units, money.currency.lower()) == money
 
 
-def test_an_event_is_checked_with_the_librarys_own_scheme(bank):
+def test_an_event_is_checked_with_the_librarys_own_scheme(bank: FakeStripe) -> None:
     session = {"id": "cs_test_1", "object": "checkout.session", "client_reference_id": str(PAYMENT), "metadata": {}}
     body, signature = bank.event("checkout.session.completed", session, event_id="evt_1")
     assert stripe.Webhook.construct_event(body, signature, SECRET, api_key="none").id == "evt_1"
@@ -171,14 +173,14 @@ def test_an_event_is_checked_with_the_librarys_own_scheme(bank):
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff\xfe", b'{"object":"v2.core.event"}'])
-def test_signed_nonsense_is_refused_too(bank, body):
+def test_signed_nonsense_is_refused_too(bank: FakeStripe, body: bytes) -> None:
     text = body.decode("latin-1")
     signature = stripe.WebhookSignature.generate_signature_header(text, SECRET)
     with pytest.raises(Forged):
         gateway().hear(body, signature)
 
 
-def test_our_stripe_knows_what_the_package_does_not_allow():
+def test_our_stripe_knows_what_the_package_does_not_allow() -> None:
     from stripe.params.checkout import SessionCreateParams
 
     good = nested([("mode", "payment"), ("line_items[0][quantity]", "1"), ("metadata[a]", "b")])
@@ -187,7 +189,7 @@ def test_our_stripe_knows_what_the_package_does_not_allow():
     assert misfits(bad, SessionCreateParams) == [".payment_method_types does not exist", ".expires_at is 'soon'"]
 
 
-def test_the_key_and_the_address_come_from_the_settings(bank):
+def test_the_key_and_the_address_come_from_the_settings(bank: FakeStripe) -> None:
     chosen = gateway()
     assert isinstance(chosen, Stripe)
     assert gateway() is chosen

@@ -2,32 +2,42 @@
 
 import threading
 import time as real_time
+from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from billing.actions import payments
 from billing.models import GatewayEvent, Payment, Refund
 from billing.states import PaymentState, RefundState
 from consultations.actions import booking
 from consultations.states import AppointmentState
+from doctors.models import Doctor
+from patients.models import Patient
 from telemed.core.models import AuditEvent, Event
+from tests.billing.conftest import Tell, Work
+from tests.billing.fake_stripe import FakeStripe
+from tests.conftest import Time
 
 COMPLETED, FAILED = "checkout.session.completed", "payment_intent.payment_failed"
 
 
-def state(payment):
+def state(payment: Payment) -> tuple[str, str]:
     payment.refresh_from_db()
     payment.appointment.refresh_from_db()
     return payment.state, payment.appointment.state
 
 
-def completed(bank, **facts):
+def completed(bank: FakeStripe, **facts: Any) -> tuple[str, str]:
     return bank.event(COMPLETED, bank.sessions["cs_test_1"], **facts)
 
 
-def test_a_paid_checkout_captures_the_money_and_books_the_visit(bank, opened, tell, now):
+def test_a_paid_checkout_captures_the_money_and_books_the_visit(
+    bank: FakeStripe, opened: Payment, tell: Tell, now: datetime
+) -> None:
     bank.pay("cs_test_1")
     assert tell(*completed(bank)).status_code == 200
     assert state(opened) == (PaymentState.CAPTURED, AppointmentState.CONFIRMED)
@@ -38,13 +48,13 @@ def test_a_paid_checkout_captures_the_money_and_books_the_visit(bank, opened, te
     assert AuditEvent.objects.filter(entity="billing.payment", action="update", purpose="HPAYMT").count() == 1
 
 
-def test_what_the_event_claims_is_not_believed(bank, opened, tell):
+def test_what_the_event_claims_is_not_believed(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     lie = {**bank.sessions["cs_test_1"], "payment_status": "paid", "status": "complete"}
     assert tell(*bank.event(COMPLETED, lie)).status_code == 200
     assert state(opened) == (PaymentState.OPEN, AppointmentState.HELD)
 
 
-def test_a_bad_signature_is_refused_and_nothing_is_written(bank, opened, tell):
+def test_a_bad_signature_is_refused_and_nothing_is_written(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1")
     body, signature = completed(bank)
     for forged in ("", "t=1,v1=00", signature[:-4] + "0000", signature.replace("v1", "v0")):
@@ -54,7 +64,7 @@ def test_a_bad_signature_is_refused_and_nothing_is_written(bank, opened, tell):
     assert state(opened) == (PaymentState.OPEN, AppointmentState.HELD)
 
 
-def test_an_old_timestamp_is_refused(bank, opened, tell):
+def test_an_old_timestamp_is_refused(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1")
     assert tell(*completed(bank, at=int(real_time.time()) - 301)).status_code == 400
     assert GatewayEvent.objects.count() == 0
@@ -62,7 +72,7 @@ def test_an_old_timestamp_is_refused(bank, opened, tell):
     assert state(opened) == (PaymentState.CAPTURED, AppointmentState.CONFIRMED)
 
 
-def test_a_replayed_event_changes_nothing(bank, opened, tell):
+def test_a_replayed_event_changes_nothing(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1")
     event = completed(bank, event_id="evt_1")
     assert [tell(*event).status_code for _ in range(3)] == [200, 200, 200]
@@ -70,7 +80,7 @@ def test_a_replayed_event_changes_nothing(bank, opened, tell):
     assert bank.made("GET", "/v1/checkout/sessions/cs_test_1") == 1
 
 
-def test_two_events_about_the_same_money_book_once(bank, opened, tell):
+def test_two_events_about_the_same_money_book_once(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1")
     assert tell(*completed(bank, event_id="evt_1")).status_code == 200
     assert tell(*bank.event("payment_intent.succeeded", bank.intents["pi_test_1"], event_id="evt_2")).status_code == 200
@@ -78,7 +88,9 @@ def test_two_events_about_the_same_money_book_once(bank, opened, tell):
     assert Refund.objects.count() == 0
 
 
-def test_a_failure_that_arrives_after_the_success_does_not_undo_it(bank, opened, tell):
+def test_a_failure_that_arrives_after_the_success_does_not_undo_it(
+    bank: FakeStripe, opened: Payment, tell: Tell
+) -> None:
     bank.pay("cs_test_1", "4000000000000002")
     failed = bank.event(FAILED, bank.intents["pi_test_1"], event_id="evt_1")
     bank.pay("cs_test_1")
@@ -87,7 +99,7 @@ def test_a_failure_that_arrives_after_the_success_does_not_undo_it(bank, opened,
     assert state(opened) == (PaymentState.CAPTURED, AppointmentState.CONFIRMED)
 
 
-def test_a_decline_is_kept_and_the_next_card_still_pays(bank, opened, tell):
+def test_a_decline_is_kept_and_the_next_card_still_pays(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1", "4000000000009995")
     assert tell(*bank.event(FAILED, bank.intents["pi_test_1"])).status_code == 200
     assert state(opened) == (PaymentState.FAILED, AppointmentState.HELD)
@@ -98,7 +110,7 @@ def test_a_decline_is_kept_and_the_next_card_still_pays(bank, opened, tell):
     assert opened.failure == ""
 
 
-def test_an_expired_page_is_a_failed_try(bank, opened, tell):
+def test_an_expired_page_is_a_failed_try(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.sessions["cs_test_1"]["status"] = "expired"
     assert tell(*bank.event("checkout.session.expired", bank.sessions["cs_test_1"])).status_code == 200
     assert state(opened) == (PaymentState.FAILED, AppointmentState.HELD)
@@ -114,7 +126,9 @@ def test_an_expired_page_is_a_failed_try(bank, opened, tell):
         {"id": "re_77", "object": "refund", "metadata": {"refund": str(uuid4())}},
     ],
 )
-def test_events_about_things_that_are_not_ours_are_taken_and_change_nothing(bank, opened, tell, about):
+def test_events_about_things_that_are_not_ours_are_taken_and_change_nothing(
+    bank: FakeStripe, opened: Payment, tell: Tell, about: dict[str, Any]
+) -> None:
     about.setdefault("latest_charge", None)
     about = {name: value for name, value in about.items() if value is not None or about["object"] == "payment_intent"}
     assert tell(*bank.event("some.kind", about)).status_code == 200
@@ -123,8 +137,8 @@ def test_events_about_things_that_are_not_ours_are_taken_and_change_nothing(bank
 
 
 def test_an_event_that_names_our_payment_with_somebody_elses_checkout_is_not_followed(
-    bank, opened, mateo, lina, tell, now
-):
+    bank: FakeStripe, opened: Payment, mateo: Patient, lina: Doctor, tell: Tell, now: datetime
+) -> None:
     from tests import cast
 
     theirs = cast.held(mateo, lina, now=now, starts_at=now.replace(hour=12))
@@ -135,7 +149,7 @@ def test_an_event_that_names_our_payment_with_somebody_elses_checkout_is_not_fol
     assert state(opened) == (PaymentState.OPEN, AppointmentState.HELD)
 
 
-def test_a_wrong_amount_books_nothing_and_goes_back(bank, opened, tell):
+def test_a_wrong_amount_books_nothing_and_goes_back(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1", amount=100)
     for number in range(2):
         assert tell(*completed(bank, event_id=f"evt_{number}")).status_code == 200
@@ -145,7 +159,7 @@ def test_a_wrong_amount_books_nothing_and_goes_back(bank, opened, tell):
     assert (refund.amount, refund.currency, refund.reason) == (100, "GBP", Refund.Reason.AMOUNT)
 
 
-def test_another_currency_is_a_wrong_amount(bank, opened, tell):
+def test_another_currency_is_a_wrong_amount(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1")
     bank.intents["pi_test_1"]["currency"] = "usd"
     assert tell(*completed(bank)).status_code == 200
@@ -153,7 +167,9 @@ def test_another_currency_is_a_wrong_amount(bank, opened, tell):
     assert Refund.objects.get().currency == "USD"
 
 
-def test_money_after_the_hold_goes_back_once_and_the_visit_is_not_booked(bank, opened, tell, time, work):
+def test_money_after_the_hold_goes_back_once_and_the_visit_is_not_booked(
+    bank: FakeStripe, opened: Payment, tell: Tell, time: Time, work: Work
+) -> None:
     from billing import tasks
 
     bank.pay("cs_test_1")
@@ -169,7 +185,9 @@ def test_money_after_the_hold_goes_back_once_and_the_visit_is_not_booked(bank, o
     assert [row["amount"] for row in bank.refunds.values()] == [4800]
 
 
-def test_money_for_a_hold_that_was_given_up_goes_back(bank, opened, tell, now):
+def test_money_for_a_hold_that_was_given_up_goes_back(
+    bank: FakeStripe, opened: Payment, tell: Tell, now: datetime
+) -> None:
     booking.release(opened.appointment, by=opened.patient.user, now=now)
     bank.pay("cs_test_1")
     assert tell(*completed(bank)).status_code == 200
@@ -177,7 +195,9 @@ def test_money_for_a_hold_that_was_given_up_goes_back(bank, opened, tell, now):
     assert Refund.objects.get().reason == Refund.Reason.LATE
 
 
-def test_a_second_charge_for_the_same_visit_goes_back(bank, opened, tell, now):
+def test_a_second_charge_for_the_same_visit_goes_back(
+    bank: FakeStripe, opened: Payment, tell: Tell, now: datetime
+) -> None:
     """A page that we believed closed was paid as well."""
     bank.pay("cs_test_1")
     tell(*completed(bank))
@@ -196,7 +216,7 @@ def test_a_second_charge_for_the_same_visit_goes_back(bank, opened, tell, now):
     assert (refund.charge, refund.reason, refund.amount) == ("pi_test_9", Refund.Reason.TWICE, 4800)
 
 
-def test_while_the_gateway_is_away_it_is_asked_to_tell_us_again(bank, opened, tell):
+def test_while_the_gateway_is_away_it_is_asked_to_tell_us_again(bank: FakeStripe, opened: Payment, tell: Tell) -> None:
     bank.pay("cs_test_1")
     event = completed(bank)
     bank.trouble = ["500"] * 3
@@ -206,20 +226,22 @@ def test_while_the_gateway_is_away_it_is_asked_to_tell_us_again(bank, opened, te
     assert state(opened) == (PaymentState.CAPTURED, AppointmentState.CONFIRMED)
 
 
-def test_the_webhook_of_another_gateway_does_not_exist(bank, opened, tell, client):
+def test_the_webhook_of_another_gateway_does_not_exist(
+    bank: FakeStripe, opened: Payment, tell: Tell, client: Client
+) -> None:
     assert tell(*completed(bank), gateway="demo").status_code == 404
     assert client.get("/payments/webhook/stripe/").status_code == 405
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_webhooks_at_the_same_moment_book_once(bank, opened):
+def test_two_webhooks_at_the_same_moment_book_once(bank: FakeStripe, opened: Payment) -> None:
     from django.test import Client
 
     bank.pay("cs_test_1")
     events = [completed(bank, event_id=f"evt_{number}") for number in range(6)]
     start, answers = threading.Barrier(len(events)), []
 
-    def post(body, signature):
+    def post(body: str, signature: str) -> None:
         start.wait()
         answer = Client().post(
             "/payments/webhook/stripe/", body, content_type="application/json", headers={"stripe-signature": signature}

@@ -11,8 +11,9 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psycopg
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.hands import card, check_devices, close_panel, download, open_panel, pick, reload, said, soon, start_of, write
 from tests.browser.people import NARROW, WIDE, People, assert_sees, code_in, until
 
 PASSWORD = "demo pass phrase"
@@ -60,14 +61,14 @@ class Journey:
         page.goto(f"{page.url}&type=general-practice&sort=soonest")
         card = page.get_by_role("article", name=DOCTOR)
         slot = card.locator("button.slot").first
-        assert re.findall(r"\d\d:\d\d", slot.inner_text()) == [_start(slot).astimezone(ZONE).strftime("%H:%M")]
+        assert re.findall(r"\d\d:\d\d", slot.inner_text()) == [start_of(slot).astimezone(ZONE).strftime("%H:%M")]
         card.get_by_role("link", name=DOCTOR).first.click()
 
     def book(self) -> None:
         """3: the slot is held, then one question a page."""
         page = self.patient
         offer = page.locator("form", has=page.get_by_role("heading", name="Short call"))
-        _soon(offer).click()
+        soon(offer).click()
         page.wait_for_url("**/reason/")
         self.visit = page.url.split("/book/")[1].split("/")[0]
         page.locator("#id_reason").fill(REASON)
@@ -82,9 +83,9 @@ class Journey:
         page = self.patient
         page.get_by_role("button", name=re.compile("^Pay")).click()
         page.wait_for_url("**/demo/pay/**")
-        self._card(page, "4000000000000002")
+        card(page, "4000000000000002")
         expect(page.get_by_role("alert")).to_be_visible()
-        self._card(page, "4242424242424242")
+        card(page, "4242424242424242")
         page.wait_for_url("**/done/")
         expect(page.get_by_role("heading", name="Your visit is booked")).to_be_visible()
 
@@ -116,20 +117,18 @@ class Journey:
         self.doctor = doctor
         self._room_opens()
         patient.goto(f"/visits/{self.visit}/room/")
-        patient.click("[data-start]:visible")
-        expect(patient.locator("[data-enter]")).not_to_have_class("is-waiting")
-        patient.click("[data-enter]")
-        patient.wait_for_url("**/room/wait/")
+        check_devices(patient)
         doctor.goto(f"/clinic/visits/{self.visit}/room/")
         doctor.click("[data-enter]:visible")
         doctor.click("[data-admit]")
         for page in (patient, doctor):
             assert_sees(page)
         patient.context.set_offline(True)
-        _write(patient, CHAT)
+        write(patient, CHAT)
         patient.wait_for_timeout(1500)
         patient.context.set_offline(False)
-        expect(doctor.get_by_text(CHAT)).to_have_count(1)
+        expect(said(doctor, CHAT)).to_have_count(1)
+        close_panel(patient)
         patient.click("[data-leave]")
         patient.click("text=Go back in")
         for page in (patient, doctor):
@@ -138,26 +137,28 @@ class Journey:
     def prescribe(self) -> None:
         """7: during the call a note with a diagnosis, afterwards a prescription with a warning and a signature."""
         doctor = self.doctor
-        _open_panel(doctor, "note")
+        open_panel(doctor, "note")
         panel = doctor.locator("#panel-note")
         expect(panel.get_by_text("Penicillin").first).to_be_visible()
         panel.get_by_label("Complaint").fill("Headaches")
         panel.get_by_label("Findings").fill(FINDINGS)
-        _pick(panel, "Add a diagnosis", "hypertens", "I10")
+        pick(panel, "Add a diagnosis", "hypertens", "I10")
         panel.get_by_label("Plan").fill("Start one tablet a day, readings twice a day.")
         panel.get_by_role("button", name="Look at it and sign").click()
         panel.get_by_role("button", name="Sign", exact=True).click()
         expect(panel.get_by_text(re.compile("^Signed"))).to_be_visible()
+        close_panel(doctor)
         doctor.click("[data-opens=leave]")
         doctor.click("[data-end]")
         expect(self.patient.locator("[data-stage=ended]")).to_be_visible()
         doctor.goto(f"/clinic/prescriptions/new/?visit={self.visit}")
-        _pick(doctor, "Add a medicine", "amoxi", "500 mg")
+        pick(doctor, "Add a medicine", "amoxi", "500 mg")
         expect(doctor.get_by_text("The patient is allergic to Penicillin.")).to_be_visible()
-        doctor.get_by_role("button", name="Choose another").click()
-        _pick(doctor, "Add a medicine", "amlod", "5 mg")
+        doctor.get_by_role("link", name="Choose another").click()
+        pick(doctor, "Add a medicine", "amlod", "tablet 10 mg")
         item = doctor.get_by_role("group", name=re.compile("amlodipine", re.IGNORECASE))
-        item.get_by_label("Days").fill("28")
+        item.get_by_label("How often").select_option("Once a day")
+        item.get_by_label("For how many days").fill("28")
         item.get_by_label("Supply").fill("28")
         doctor.get_by_role("button", name="Look at it and sign").click()
         doctor.get_by_role("button", name="Sign", exact=True).click()
@@ -169,14 +170,14 @@ class Journey:
         page.goto("/record/")
         history = page.get_by_role("region", name="Your history")
         for kind in ("Visit", "Prescription", "Receipt"):
-            until(lambda kind=kind: _reload(page) and history.get_by_text(kind).count() > 0, f"{kind} in the history")
+            until(lambda kind=kind: reload(page) and history.get_by_text(kind).count() > 0, f"{kind} in the history")
         page.goto(f"/visits/{self.visit}/")
         expect(page.get_by_text(FINDINGS)).to_be_visible()
         page.get_by_role("link", name="Prescription").first.click()
-        paper = _download(page, page.get_by_role("link", name="Download the PDF"))
+        paper = download(page, page.get_by_role("link", name="Download the PDF"))
         assert paper.startswith(b"%PDF")
         page.goto("/payments/")
-        assert _download(page, page.get_by_role("link", name="Receipt").first).startswith(b"%PDF")
+        assert download(page, page.get_by_role("link", name="Receipt").first).startswith(b"%PDF")
         page.goto("/record/sharing/")
         expect(page.get_by_text(DOCTOR).first).to_be_visible()
         assert self.canaries() == []
@@ -233,11 +234,6 @@ class Journey:
         page.get_by_role("button", name="Continue").click()
         page.wait_for_url("**/share/")
 
-    def _card(self, page: Page, number: str) -> None:
-        for name, value in {"card": number, "expiry": "12 / 30", "code": "123"}.items():
-            page.locator(f"#id_{name}").fill(value)
-        page.get_by_role("button", name=re.compile("^Pay")).click()
-
     def _room_opens(self) -> None:
         """As if a few minutes had passed: it opens a quarter of an hour before the visit."""
         with psycopg.connect(self.people.stack.env["DATABASE_URL"]) as database:
@@ -286,45 +282,3 @@ class Journey:
             if file.is_file() and any(word.encode() in file.read_bytes() for word in words):
                 found.append(str(file))
         return found
-
-
-def _start(slot: Locator) -> datetime:
-    """The start that the slot's own id says."""
-    minutes = int(re.findall(r"-([0-9a-f]+)/", slot.get_attribute("formaction") or "")[-1], 16)
-    return datetime.fromtimestamp(minutes * 60, tz=UTC)
-
-
-def _soon(offer: Locator) -> Locator:
-    """The first slot that will not have become too soon before it is pressed."""
-    slots = offer.locator("button.slot")
-    slots.first.wait_for()
-    return next(slot for slot in slots.all() if _start(slot) > datetime.now(UTC) + timedelta(minutes=5, seconds=40))
-
-
-def _write(page: Page, text: str) -> None:
-    if page.locator("#message").is_hidden():
-        _open_panel(page, "chat")
-    page.fill("#message", text)
-    page.keyboard.press("Enter")
-
-
-def _open_panel(page: Page, name: str) -> None:
-    if page.locator(f"#tab-{name}").is_hidden():
-        page.locator("[data-panel-open]:visible").first.click()
-    page.click(f"#tab-{name}")
-
-
-def _pick(place: Page | Locator, label: str, typed: str, wanted: str) -> None:
-    place.get_by_role("combobox", name=label).press_sequentially(typed, delay=30)
-    place.get_by_role("option").filter(has_text=wanted).first.click()
-
-
-def _reload(page: Page) -> bool:
-    page.reload()
-    return True
-
-
-def _download(page: Page, link: Locator) -> bytes:
-    with page.expect_download() as download:
-        link.click()
-    return download.value.path().read_bytes()

@@ -15,6 +15,7 @@ from consultations.models import (
     Prescription,
 )
 from consultations.models.dictionaries import searchable
+from telemed.core import files
 
 DIAGNOSES = {
     "I10": "Essential (primary) hypertension",
@@ -64,6 +65,12 @@ def draft(visit: Appointment, *products: str, now: datetime) -> Prescription:
 def fresh(row: Prescription) -> Prescription:
     kin = ("doctor__clinic", "patient__user", "consultation__appointment", "pdf")
     return Prescription.objects.select_related(*kin).get(pk=row.pk)
+
+
+def paper_of(row: Prescription) -> bytes:
+    """The PDF of a signed prescription."""
+    assert row.pdf
+    return b"".join(files.read(row.pdf))
 
 
 def signed(visit: Appointment, *, now: datetime) -> Prescription:

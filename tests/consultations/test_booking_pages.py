@@ -1,13 +1,16 @@
 """Booking in the browser's words: one question a page, kept answers, clear sentences."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 
 from consultations.models import Appointment
+from consultations.queries import Slot
+from doctors.models import Doctor
 from patients.models import Consent, Patient
 from tests import cast
+from tests.conftest import Browse, Time
 
 PROFILE = {
     "name": "Amira Osman", "birth_date_day": "12", "birth_date_month": "3", "birth_date_year": "1985", "sex": "female", "line": "1 Elm Street",
@@ -17,21 +20,23 @@ PROFILE = {
 
 
 @pytest.fixture
-def free(lina):
+def free(lina: Doctor) -> Doctor:
     lina.visit_types.update(price=0)
     return lina
 
 
-def url(slot) -> str:
+def url(slot: Slot) -> str:
     return f"/book/{slot.id}/"
 
 
-def test_a_stranger_is_asked_to_sign_in_and_comes_back_to_the_chosen_time(db, free, now):
+def test_a_stranger_is_asked_to_sign_in_and_comes_back_to_the_chosen_time(
+    db: None, free: Doctor, now: datetime
+) -> None:
     slot = cast.slot(free, now + timedelta(minutes=40))
     assert Client().post(url(slot))["Location"] == f"/login/?next={url(slot)}"
 
 
-def test_a_new_patient_books_a_free_visit_page_by_page(db, free, now, browse):
+def test_a_new_patient_books_a_free_visit_page_by_page(db: None, free: Doctor, now: datetime, browse: Browse) -> None:
     fresh = cast.patient("fresh@example.com", "", now=now, complete=False)
     cast.consent_text()
     client = browse(fresh.user)
@@ -60,7 +65,9 @@ def test_a_new_patient_books_a_free_visit_page_by_page(db, free, now, browse):
     )
 
 
-def test_a_warning_sign_interrupts_with_the_emergency_number_and_keeps_the_reason(amira, free, now, browse):
+def test_a_warning_sign_interrupts_with_the_emergency_number_and_keeps_the_reason(
+    amira: Patient, free: Doctor, now: datetime, browse: Browse
+) -> None:
     client = browse(amira.user)
     at = client.post(url(cast.slot(free, now + timedelta(minutes=40))))["Location"]
     page = client.post(at, {"reason": "Pain", "signs": ["chest"]})
@@ -68,7 +75,9 @@ def test_a_warning_sign_interrupts_with_the_emergency_number_and_keeps_the_reaso
     assert "Pain" in client.get(at).content.decode()
 
 
-def test_a_taken_time_answers_with_the_nearest_ones(amira, mateo, lina, now, browse):
+def test_a_taken_time_answers_with_the_nearest_ones(
+    amira: Patient, mateo: Patient, lina: Doctor, now: datetime, browse: Browse
+) -> None:
     cast.held(mateo, lina, now=now)
     page = browse(amira.user).post(url(cast.slot(lina, now + timedelta(minutes=40))))
     assert page.status_code == 409
@@ -76,7 +85,7 @@ def test_a_taken_time_answers_with_the_nearest_ones(amira, mateo, lina, now, bro
     assert page.content.decode().count("Take it") == 3
 
 
-def test_a_past_or_invented_time_is_not_booked(amira, lina, now, browse):
+def test_a_past_or_invented_time_is_not_booked(amira: Patient, lina: Doctor, now: datetime, browse: Browse) -> None:
     client = browse(amira.user)
     past = cast.slot(lina, now - timedelta(hours=1))
     assert client.post(url(past)).status_code == 409
@@ -84,7 +93,7 @@ def test_a_past_or_invented_time_is_not_booked(amira, lina, now, browse):
     assert Appointment.objects.count() == 0
 
 
-def test_back_and_reload_find_what_was_typed(amira, lina, now, browse):
+def test_back_and_reload_find_what_was_typed(amira: Patient, lina: Doctor, now: datetime, browse: Browse) -> None:
     held = cast.held(amira, lina, now=now)
     client = browse(amira.user)
     assert "Headaches since Monday" in client.get(f"/book/{held.pk}/reason/").content.decode()
@@ -92,8 +101,8 @@ def test_back_and_reload_find_what_was_typed(amira, lina, now, browse):
 
 
 def test_a_hold_that_ran_out_says_so_and_offers_times_and_the_next_hold_knows_the_reason(
-    amira, lina, now, browse, time
-):
+    amira: Patient, lina: Doctor, now: datetime, browse: Browse, time: Time
+) -> None:
     held = cast.held(amira, lina, now=now)
     client = browse(amira.user)
     time.move(minutes=11)
@@ -104,7 +113,9 @@ def test_a_hold_that_ran_out_says_so_and_offers_times_and_the_next_hold_knows_th
     assert "Headaches since Monday" in client.get(again).content.decode()
 
 
-def test_the_profile_form_explains_each_mistake_and_keeps_the_rest(amira, lina, now, browse):
+def test_the_profile_form_explains_each_mistake_and_keeps_the_rest(
+    amira: Patient, lina: Doctor, now: datetime, browse: Browse
+) -> None:
     held = cast.held(amira, lina, now=now)
     bad = {
         **PROFILE,
@@ -130,19 +141,23 @@ def test_the_profile_form_explains_each_mistake_and_keeps_the_rest(amira, lina, 
     assert Patient.objects.get(pk=amira.pk).name == "Amira Osman"
 
 
-def test_more_time_comes_back_to_the_same_page(amira, lina, now, browse):
+def test_more_time_comes_back_to_the_same_page(amira: Patient, lina: Doctor, now: datetime, browse: Browse) -> None:
     held = cast.held(amira, lina, now=now)
     answer = browse(amira.user).post(f"/book/{held.pk}/more-time/", {"step": "share"})
     assert answer["Location"] == f"/book/{held.pk}/share/"
 
 
-def test_giving_the_time_back_frees_it(amira, mateo, lina, now, browse):
+def test_giving_the_time_back_frees_it(
+    amira: Patient, mateo: Patient, lina: Doctor, now: datetime, browse: Browse
+) -> None:
     held = cast.held(amira, lina, now=now)
     browse(amira.user).post(f"/book/{held.pk}/release/")
     assert browse(mateo.user).post(url(cast.slot(lina, now + timedelta(minutes=40)))).status_code == 302
 
 
-def test_a_form_sent_after_the_session_ended_is_kept_for_the_same_person_only(amira, mateo, lina, now):
+def test_a_form_sent_after_the_session_ended_is_kept_for_the_same_person_only(
+    amira: Patient, mateo: Patient, lina: Doctor, now: datetime
+) -> None:
     held = cast.held(amira, lina, now=now)
     client = Client()
     client.post("/login/", {"address": "amira@example.com", "password": cast.PASSWORD})
@@ -162,13 +177,15 @@ def test_a_form_sent_after_the_session_ended_is_kept_for_the_same_person_only(am
     assert "must not see" not in client.get("/account/profile/").content.decode()
 
 
-def test_a_doctor_is_told_that_visits_are_booked_from_a_patients_account(lina, other, now, browse):
+def test_a_doctor_is_told_that_visits_are_booked_from_a_patients_account(
+    lina: Doctor, other: Doctor, now: datetime, browse: Browse
+) -> None:
     answer = browse(other.user).post(url(cast.slot(lina, now + timedelta(minutes=40))))
     assert answer["Location"] == "/start/"
     assert Appointment.objects.count() == 0
 
 
-def test_the_check_page_sends_back_to_what_is_missing(db, lina, now, browse):
+def test_the_check_page_sends_back_to_what_is_missing(db: None, lina: Doctor, now: datetime, browse: Browse) -> None:
     fresh = cast.patient("fresh@example.com", "", now=now, complete=False)
     client = browse(fresh.user)
     client.post(url(cast.slot(lina, now + timedelta(minutes=40))))

@@ -1,13 +1,18 @@
 import re
 import time as stopwatch
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
 from consultations import data, wording
 from consultations.models import Diagnosis, DictionaryVersion, DictionaryWord, Medicine
+from doctors.models import Doctor
+from patients.models import Patient
+from tests.conftest import Browse
 from tests.consultations import desk_kit
 
 STRENGTH = re.compile(
@@ -17,7 +22,7 @@ STRENGTH = re.compile(
 
 
 @pytest.fixture(scope="module")
-def every_diagnosis(django_db_setup, django_db_blocker):
+def every_diagnosis(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The whole of ICD-10-CM, loaded once for this module and taken away again."""
     with django_db_blocker.unblock():
         call_command("load_dictionaries", verbosity=0)
@@ -27,7 +32,7 @@ def every_diagnosis(django_db_setup, django_db_blocker):
 
 
 # --- the data ---------------------------------------------------------------------------------------------------------
-def test_every_medicine_is_whole_and_can_be_put_into_words():
+def test_every_medicine_is_whole_and_can_be_put_into_words() -> None:
     table, classes = data.table("medicines"), data.table("allergies")["classes"]
     assert date.fromisoformat(table["version"])
     assert len(table["medicines"]) >= 150
@@ -44,7 +49,7 @@ def test_every_medicine_is_whole_and_can_be_put_into_words():
             assert [s for s in product["strengths"] if not STRENGTH.match(s)] == [], entry["name"]
 
 
-def test_no_controlled_drug_and_nothing_that_needs_a_pregnancy_programme_is_shipped():
+def test_no_controlled_drug_and_nothing_that_needs_a_pregnancy_programme_is_shipped() -> None:
     names = {name for entry in data.table("medicines")["medicines"] for name in (entry["name"], *entry["synonyms"])}
     left_out = {
         "codeine",
@@ -59,7 +64,7 @@ def test_no_controlled_drug_and_nothing_that_needs_a_pregnancy_programme_is_ship
     assert names & left_out == set()
 
 
-def test_every_fact_about_allergies_names_its_source():
+def test_every_fact_about_allergies_names_its_source() -> None:
     table = data.table("allergies")
     facts = [*table["classes"].values(), *table["crossings"]]
     assert {fact["source"] for fact in facts} <= set(table["sources"])
@@ -70,7 +75,9 @@ def test_every_fact_about_allergies_names_its_source():
 
 
 # --- the loader -------------------------------------------------------------------------------------------------------
-def test_loading_again_changes_nothing_and_costs_four_queries(every_diagnosis, db, django_assert_num_queries):
+def test_loading_again_changes_nothing_and_costs_four_queries(
+    every_diagnosis: None, db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     assert (Medicine.objects.count() >= 150, Diagnosis.objects.count()) == (True, 46881)
     started = stopwatch.monotonic()
     with django_assert_num_queries(4):
@@ -78,7 +85,7 @@ def test_loading_again_changes_nothing_and_costs_four_queries(every_diagnosis, d
     assert stopwatch.monotonic() - started < 1
 
 
-def test_changed_data_is_loaded_anew(every_diagnosis, db):
+def test_changed_data_is_loaded_anew(every_diagnosis: None, db: None) -> None:
     DictionaryVersion.objects.filter(name="medicine").update(fingerprint="older")
     Medicine.objects.filter(code="amoxicillin").update(group="something old")
     assert call_command("load_dictionaries", verbosity=0) == f"{Medicine.objects.count()} medicines"
@@ -96,8 +103,8 @@ def test_changed_data_is_loaded_anew(every_diagnosis, db):
     ],
 )  # fmt: skip
 def test_a_diagnosis_is_found_by_code_by_everyday_words_and_misspelt(
-    every_diagnosis, db, typed, first, django_assert_max_num_queries
-):
+    every_diagnosis: None, db: None, typed: str, first: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_max_num_queries(2):
         found = Diagnosis.objects.find(typed)
     assert found[0].code == first
@@ -115,8 +122,8 @@ def test_a_diagnosis_is_found_by_code_by_everyday_words_and_misspelt(
     ],
 )  # fmt: skip
 def test_a_medicine_is_found_by_both_names_strength_form_and_misspelt(
-    every_diagnosis, db, typed, first, django_assert_max_num_queries
-):
+    every_diagnosis: None, db: None, typed: str, first: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_max_num_queries(2):
         found = Medicine.objects.find(typed)
     assert found[0].id == first
@@ -124,12 +131,12 @@ def test_a_medicine_is_found_by_both_names_strength_form_and_misspelt(
 
 
 @pytest.mark.parametrize("typed", ["", "a", "am", "  ", "%%%", "___", "zzzzzz", "'; DROP TABLE x; --", "\x00\x00\x00"])
-def test_too_little_and_nonsense_find_nothing(every_diagnosis, db, typed):
+def test_too_little_and_nonsense_find_nothing(every_diagnosis: None, db: None, typed: str) -> None:
     assert (Medicine.objects.find(typed), Diagnosis.objects.find(typed)) == ([], [])
 
 
 # --- over HTTP --------------------------------------------------------------------------------------------------------
-def test_doctors_search_while_they_type(lina, browse):
+def test_doctors_search_while_they_type(lina: Doctor, browse: Browse) -> None:
     desk_kit.dictionaries()
     answer = browse(lina.user).get("/api/medicines/?q=amlodipine+5").json()
     row = {
@@ -146,6 +153,6 @@ def test_doctors_search_while_they_type(lina, browse):
 
 
 @pytest.mark.parametrize("address", ["/api/medicines/?q=amox", "/api/diagnoses/?q=head"])
-def test_nobody_else_searches(amira, browse, address):
+def test_nobody_else_searches(amira: Patient, browse: Browse, address: str) -> None:
     assert browse(amira.user).get(address).status_code == 403
     assert Client().get(address).status_code == 401

@@ -1,36 +1,40 @@
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from consultations.actions import notes
-from consultations.models import ClinicalNote, Diagnosis
+from consultations.models import Appointment, ClinicalNote, Consultation, Diagnosis
+from doctors.models import Doctor
 from patients.actions import sharing
-from patients.models import TimelineEntry
+from patients.models import Patient, TimelineEntry
+from telemed.accounts.models import User
 from telemed.core.models import AuditEvent, Event
+from tests.conftest import Answer, Browse, Time
 from tests.consultations import desk_kit
 
 
 @pytest.fixture(autouse=True)
-def _dictionaries(request):
+def _dictionaries(request: pytest.FixtureRequest) -> None:
     if "lina" in request.fixturenames or "visit" in request.fixturenames:
         request.getfixturevalue("db")
         desk_kit.dictionaries()
 
 
-def put(client, room, **changes):
+def put(client: Client, room: Consultation, **changes: Any) -> Answer:
     body = {"revision": 0, "complaint": "Headache", "findings": "", "plan": "", "diagnoses": [], **changes}
     return client.put(f"/api/notes/{room.pk}/", body, content_type="application/json")
 
 
-def saved():
+def saved() -> ClinicalNote:
     return ClinicalNote.objects.get()
 
 
 # --- saving -----------------------------------------------------------------------------------------------------------
-def test_a_note_is_saved_encrypted_and_audited(visit, lina, now):
+def test_a_note_is_saved_encrypted_and_audited(visit: Appointment, lina: Doctor, now: datetime) -> None:
     note = desk_kit.noted(visit, now=now)
     assert (note.revision, note.complaint, note.diagnoses) == (
         1, "Headaches since Monday", [{"code": "I10", "name": "Essential (primary) hypertension", "provisional": False}],
@@ -44,12 +48,14 @@ def test_a_note_is_saved_encrypted_and_audited(visit, lina, now):
     )  # fmt: skip
 
 
-def test_the_same_words_again_change_nothing_even_with_an_old_revision(visit, now):
+def test_the_same_words_again_change_nothing_even_with_an_old_revision(visit: Appointment, now: datetime) -> None:
     desk_kit.noted(visit, now=now)
     assert desk_kit.noted(visit, now=now).revision == 1
 
 
-def test_a_save_that_is_behind_is_refused_with_what_stands_there(visit, lina, now):
+def test_a_save_that_is_behind_is_refused_with_what_stands_there(
+    visit: Appointment, lina: Doctor, now: datetime
+) -> None:
     room = desk_kit.room_of(visit)
     notes.save(room, desk_kit.written("one"), revision=0, by=lina.user, now=now)
     with pytest.raises(notes.Stale) as caught:
@@ -57,7 +63,7 @@ def test_a_save_that_is_behind_is_refused_with_what_stands_there(visit, lina, no
     assert (caught.value.note.plan, saved().plan) == ("one", "one")
 
 
-def test_a_diagnosis_comes_from_the_dictionary_with_its_name(visit, lina, now):
+def test_a_diagnosis_comes_from_the_dictionary_with_its_name(visit: Appointment, lina: Doctor, now: datetime) -> None:
     with pytest.raises(notes.UnknownDiagnosis):
         notes.save(
             desk_kit.room_of(visit), desk_kit.written(diagnoses={"X99.99": True}), revision=0, by=lina.user, now=now
@@ -66,7 +72,9 @@ def test_a_diagnosis_comes_from_the_dictionary_with_its_name(visit, lina, now):
 
 
 # --- signing ----------------------------------------------------------------------------------------------------------
-def test_signing_wants_a_diagnosis_and_a_provisional_one_is_enough(visit, lina, now):
+def test_signing_wants_a_diagnosis_and_a_provisional_one_is_enough(
+    visit: Appointment, lina: Doctor, now: datetime
+) -> None:
     room = desk_kit.room_of(visit)
     notes.save(room, desk_kit.written(diagnoses={}), revision=0, by=lina.user, now=now)
     with pytest.raises(notes.NoDiagnosis):
@@ -75,7 +83,7 @@ def test_signing_wants_a_diagnosis_and_a_provisional_one_is_enough(visit, lina, 
     assert notes.sign(room, revision=2, by=lina.user, now=now).signed_at == now
 
 
-def test_a_signed_note_stands_in_the_history_and_is_told_once(visit, lina, now):
+def test_a_signed_note_stands_in_the_history_and_is_told_once(visit: Appointment, lina: Doctor, now: datetime) -> None:
     room = desk_kit.room_of(visit)
     desk_kit.noted(visit, now=now)
     notes.sign(room, revision=1, by=lina.user, now=now)
@@ -88,7 +96,7 @@ def test_a_signed_note_stands_in_the_history_and_is_told_once(visit, lina, now):
     assert AuditEvent.objects.filter(action="sign", entity="consultations.note").count() == 1
 
 
-def test_a_signed_note_is_never_changed(visit, lina, now):
+def test_a_signed_note_is_never_changed(visit: Appointment, lina: Doctor, now: datetime) -> None:
     room = desk_kit.room_of(visit)
     note = desk_kit.noted(visit, now=now)
     notes.sign(room, revision=1, by=lina.user, now=now)
@@ -103,13 +111,15 @@ def test_a_signed_note_is_never_changed(visit, lina, now):
 
 
 # --- over HTTP --------------------------------------------------------------------------------------------------------
-def test_autosave_answers_with_the_revision_and_the_hour(visit, lina, browse):
+def test_autosave_answers_with_the_revision_and_the_hour(visit: Appointment, lina: Doctor, browse: Browse) -> None:
     answer = put(browse(lina.user), desk_kit.room_of(visit), diagnoses=[{"code": "I10", "provisional": True}])
     assert (answer.status_code, answer.json()) == (200, {"revision": 1, "saved": "10:00"})
     assert saved().diagnoses == [{"code": "I10", "name": "Essential (primary) hypertension", "provisional": True}]
 
 
-def test_a_second_window_gets_409_with_the_newer_text_and_loses_nothing(visit, lina, browse):
+def test_a_second_window_gets_409_with_the_newer_text_and_loses_nothing(
+    visit: Appointment, lina: Doctor, browse: Browse
+) -> None:
     client, room = browse(lina.user), desk_kit.room_of(visit)
     put(client, room, plan="from one")
     answer = put(client, room, plan="from two")
@@ -124,13 +134,24 @@ def test_a_second_window_gets_409_with_the_newer_text_and_loses_nothing(visit, l
     "wrong",
     [{"revision": -1}, {"complaint": "x" * 20_001}, {"complaint": None}, {"diagnoses": "I10"}, {"diagnoses": [{"code": "I10"}] * 13}, {"diagnoses": [{}]}],
 )  # fmt: skip
-def test_autosave_refuses_what_makes_no_sense(visit, lina, browse, wrong):
+def test_autosave_refuses_what_makes_no_sense(
+    visit: Appointment, lina: Doctor, browse: Browse, wrong: dict[str, Any]
+) -> None:
     assert put(browse(lina.user), desk_kit.room_of(visit), **wrong).status_code == 400
     assert put(browse(lina.user), desk_kit.room_of(visit), diagnoses=[{"code": "NOPE"}]).status_code == 422
     assert ClinicalNote.objects.count() == 0
 
 
-def test_strangers_and_the_patient_get_nothing(visit, amira, mateo, lina, other, admin, browse, now):
+def test_strangers_and_the_patient_get_nothing(
+    visit: Appointment,
+    amira: Patient,
+    mateo: Patient,
+    lina: Doctor,
+    other: Doctor,
+    admin: User,
+    browse: Browse,
+    now: datetime,
+) -> None:
     room = desk_kit.room_of(visit)
     desk_kit.noted(visit, now=now)
     pages = [f"/clinic/visits/{visit.pk}/note/", f"/clinic/visits/{visit.pk}/note/sign/"]
@@ -143,18 +164,18 @@ def test_strangers_and_the_patient_get_nothing(visit, amira, mateo, lina, other,
     assert saved().complaint == "Headaches since Monday"
 
 
-def test_a_closed_grant_closes_the_note(visit, lina, browse, now):
+def test_a_closed_grant_closes_the_note(visit: Appointment, lina: Doctor, browse: Browse, now: datetime) -> None:
     sharing.close(source_id=visit.pk, by=None, now=now)
     assert browse(lina.user).get(f"/clinic/visits/{visit.pk}/note/").status_code == 404
     assert put(browse(lina.user), desk_kit.room_of(visit)).status_code == 404
 
 
-def test_access_ends_ninety_days_after_the_visit(visit, lina, browse, time):
+def test_access_ends_ninety_days_after_the_visit(visit: Appointment, lina: Doctor, browse: Browse, time: Time) -> None:
     time.move(days=91)
     assert browse(lina.user).get(f"/clinic/visits/{visit.pk}/note/").status_code == 404
 
 
-def test_the_plain_form_writes_finds_adds_and_signs(visit, lina, browse):
+def test_the_plain_form_writes_finds_adds_and_signs(visit: Appointment, lina: Doctor, browse: Browse) -> None:
     client, page = browse(lina.user), f"/clinic/visits/{visit.pk}/note/"
     assert "Headaches since Monday" in client.get(page).content.decode()  # the reason of the patient, to begin with
     typed = {"complaint": "Headache", "findings": "", "plan": "Rest", "revision": 0}
@@ -171,7 +192,9 @@ def test_the_plain_form_writes_finds_adds_and_signs(visit, lina, browse):
     assert "Signed on" in client.get(page).content.decode()
 
 
-def test_the_plain_form_that_is_behind_keeps_what_was_typed_and_shows_the_other(visit, lina, browse, now):
+def test_the_plain_form_that_is_behind_keeps_what_was_typed_and_shows_the_other(
+    visit: Appointment, lina: Doctor, browse: Browse, now: datetime
+) -> None:
     desk_kit.noted(visit, now=now, plan="from the other window")
     typed = {"complaint": "mine", "findings": "", "plan": "my plan", "revision": 0}
     client, page = browse(lina.user), f"/clinic/visits/{visit.pk}/note/"
@@ -183,7 +206,9 @@ def test_the_plain_form_that_is_behind_keeps_what_was_typed_and_shows_the_other(
     assert saved().plan == "my plan"
 
 
-def test_the_patient_reads_the_note_once_it_is_signed(visit, amira, mateo, lina, other, now):
+def test_the_patient_reads_the_note_once_it_is_signed(
+    visit: Appointment, amira: Patient, mateo: Patient, lina: Doctor, other: Doctor, now: datetime
+) -> None:
     note = desk_kit.noted(visit, now=now)
     assert list(ClinicalNote.objects.for_user(amira.user)) == []
     notes.sign(desk_kit.room_of(visit), revision=1, by=lina.user, now=now)
@@ -191,9 +216,11 @@ def test_the_patient_reads_the_note_once_it_is_signed(visit, amira, mateo, lina,
     assert [list(ClinicalNote.objects.for_user(person.user)) for person in (mateo, other)] == [[], []]
 
 
-def test_another_doctor_reads_it_only_when_the_whole_record_is_shared(visit, amira, lina, other, now):
+def test_another_doctor_reads_it_only_when_the_whole_record_is_shared(
+    visit: Appointment, amira: Patient, lina: Doctor, other: Doctor, now: datetime
+) -> None:
     note = desk_kit.noted(visit, now=now)
-    facts = {"user_id": other.user.pk, "by": None, "now": now, "expires_at": now + timedelta(days=1)}
+    facts: dict[str, Any] = {"user_id": other.user.pk, "by": None, "now": now, "expires_at": now + timedelta(days=1)}
     sharing.grant(amira, scope="visit", source_id=other.pk, **facts)
     notes.sign(desk_kit.room_of(visit), revision=1, by=lina.user, now=now)
     assert list(ClinicalNote.objects.for_user(other.user)) == []
@@ -203,11 +230,13 @@ def test_another_doctor_reads_it_only_when_the_whole_record_is_shared(visit, ami
 
 # --- races ------------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
-def test_two_windows_that_save_at_once_leave_one_winner_and_one_told(visit, lina, now):
+def test_two_windows_that_save_at_once_leave_one_winner_and_one_told(
+    visit: Appointment, lina: Doctor, now: datetime
+) -> None:
     room, outcomes = desk_kit.room_of(visit), []
     gate = threading.Barrier(2)
 
-    def window(words):
+    def window(words: str) -> None:
         gate.wait()
         try:
             notes.save(room, desk_kit.written(words), revision=0, by=lina.user, now=now)

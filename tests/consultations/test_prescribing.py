@@ -1,7 +1,9 @@
 import io
 import re
 import threading
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -13,54 +15,65 @@ from hypothesis import strategies as st
 
 from consultations import wording
 from consultations.actions import drafts, notes, prescribing
-from consultations.models import ClinicalNote, Medicine, Prescription, PrescriptionItem
+from consultations.models import Appointment, ClinicalNote, Medicine, Prescription, PrescriptionItem
+from consultations.models.dictionaries import Product
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.actions import profile
 from patients.models import Allergy, Patient, TimelineEntry
-from telemed.core import files, pdf
+from telemed.accounts.models import User
+from telemed.core import pdf
 from telemed.core.models import AuditEvent, Delivery, Event, StoredFile
+from telemed.core.problems import Refusal
 from tests.consultations import desk_kit
 
 AMLODIPINE, AMOXICILLIN, CEFALEXIN = "amlodipine|tablet|5 mg", "amoxicillin|capsule|500 mg", "cefalexin|capsule|500 mg"
 
 
 @pytest.fixture
-def ready(visit, now):
+def ready(visit: Appointment, now: datetime) -> Prescription:
     """A draft with one medicine and a diagnosis in the note: everything a signature needs."""
     desk_kit.dictionaries()
     desk_kit.noted(visit, now=now)
     return desk_kit.draft(visit, AMLODIPINE, now=now)
 
 
-def sign(row, by, now):
+def sign(row: Prescription, by: User, now: datetime) -> Prescription:
     prescribing.sign(row, revision=row.revision, by=by, now=now)
     return desk_kit.fresh(row)
 
 
-def product(name):
+def product(name: str) -> Product | None:
     return Medicine.objects.product(name)
 
 
-def dose_of(row):
-    return row.items.get().dose
+def dose_of(row: Prescription) -> dict[str, Any]:
+    dose: dict[str, Any] = row.items.get().dose
+    return dose
 
 
-def text_of(content):
+def text_of(content: bytes) -> str:
     """The words of a PDF, by an independent reader."""
     from pypdf import PdfReader
 
     return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages))
 
 
+def code_of(content: bytes) -> str:
+    """The code that is printed on the paper."""
+    found = re.search(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", text_of(content))
+    assert found
+    return found[0]
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
-def test_two_windows_begin_one_draft(visit, lina, now):
+def test_two_windows_begin_one_draft(visit: Appointment, lina: Doctor, now: datetime) -> None:
     room = desk_kit.room_of(visit)
     assert drafts.start(room, by=lina.user, now=now) == drafts.start(room, by=lina.user, now=now)
     assert AuditEvent.objects.filter(action="create", entity="consultations.prescription").count() == 1
 
 
-def test_a_medicine_that_reacts_with_an_allergy_is_not_added(ready, lina, now):
+def test_a_medicine_that_reacts_with_an_allergy_is_not_added(ready: Prescription, lina: Doctor, now: datetime) -> None:
     for name in (AMOXICILLIN, CEFALEXIN):
         with pytest.raises(drafts.Unsafe) as caught:
             drafts.add(ready, product(name), by=lina.user, now=now)
@@ -69,7 +82,7 @@ def test_a_medicine_that_reacts_with_an_allergy_is_not_added(ready, lina, now):
     assert desk_kit.fresh(ready).revision == ready.revision
 
 
-def test_with_a_reason_it_is_added_and_the_reason_stays(ready, lina, now):
+def test_with_a_reason_it_is_added_and_the_reason_stays(ready: Prescription, lina: Doctor, now: datetime) -> None:
     item = drafts.add(ready, product(AMOXICILLIN), reason="Tolerated it in 2024", by=lina.user, now=now)
     assert item.dose["override"] == {"reason": "Tolerated it in 2024", "keys": ["allergy:penicillin"]}
     item.refresh_from_db()
@@ -85,7 +98,9 @@ def test_with_a_reason_it_is_added_and_the_reason_stays(ready, lina, now):
     )
 
 
-def test_an_allergy_that_nobody_can_check_is_recorded_with_what_is_signed(ready, visit, amira, lina, now):
+def test_an_allergy_that_nobody_can_check_is_recorded_with_what_is_signed(
+    ready: Prescription, visit: Appointment, amira: Patient, lina: Doctor, now: datetime
+) -> None:
     Allergy.objects.create(
         patient=amira, substance="xyzzium", reaction="", source="patient", recorded_by=amira.user, recorded_at=now
     )
@@ -95,7 +110,7 @@ def test_an_allergy_that_nobody_can_check_is_recorded_with_what_is_signed(ready,
     ]
 
 
-def test_a_medicine_outside_the_dictionary_is_refused(ready, lina, now):
+def test_a_medicine_outside_the_dictionary_is_refused(ready: Prescription, lina: Doctor, now: datetime) -> None:
     for name in ("snakeoil|tablet|5 mg", "amlodipine|tablet|7 mg", "amlodipine|syrup|5 mg", "", "|||"):
         with pytest.raises(drafts.UnknownMedicine):
             drafts.add(ready, product(name), by=lina.user, now=now)
@@ -105,7 +120,9 @@ def test_a_medicine_outside_the_dictionary_is_refused(ready, lina, now):
 @given(
     name=st.text(max_size=60) | st.tuples(st.just("amlodipine"), st.text(max_size=9), st.text(max_size=9)).map("|".join)
 )
-def test_nothing_that_is_typed_gets_into_a_prescription_without_the_dictionary(ready, lina, now, name):
+def test_nothing_that_is_typed_gets_into_a_prescription_without_the_dictionary(
+    ready: Prescription, lina: Doctor, now: datetime, name: str
+) -> None:
     known = {row.id for medicine in Medicine.objects.all() for row in medicine.all_products()}
     if name in known:
         return
@@ -114,8 +131,8 @@ def test_nothing_that_is_typed_gets_into_a_prescription_without_the_dictionary(r
     assert ready.items.count() == 1
 
 
-def test_a_save_that_is_behind_is_refused(ready, lina, now):
-    facts = {"doses": {}, "reasons": {}, "revision": ready.revision, "by": lina.user, "now": now}
+def test_a_save_that_is_behind_is_refused(ready: Prescription, lina: Doctor, now: datetime) -> None:
+    facts: dict[str, Any] = {"doses": {}, "reasons": {}, "revision": ready.revision, "by": lina.user, "now": now}
     drafts.save(ready, advice="one", **facts)
     with pytest.raises(drafts.Stale):
         drafts.save(desk_kit.fresh(ready), advice="two", **facts)
@@ -123,47 +140,47 @@ def test_a_save_that_is_behind_is_refused(ready, lina, now):
 
 
 # --- what a signature needs -------------------------------------------------------------------------------------------
-def no_diagnosis(row):
+def no_diagnosis(row: Prescription) -> None:
     ClinicalNote.objects.all().delete()
 
 
-def no_birth_date(row):
+def no_birth_date(row: Prescription) -> None:
     Patient.objects.update(birth_date=None)
 
 
-def allergies_not_asked(row):
+def allergies_not_asked(row: Prescription) -> None:
     Patient.objects.update(allergies_asked_at=None)
 
 
-def doctor_suspended(row):
+def doctor_suspended(row: Prescription) -> None:
     Doctor.objects.update(state=DoctorState.SUSPENDED)
 
 
-def no_medicine(row):
+def no_medicine(row: Prescription) -> None:
     row.items.all().delete()
 
 
-def medicine_left_the_dictionary(row):
+def medicine_left_the_dictionary(row: Prescription) -> None:
     Medicine.objects.filter(code="amlodipine").delete()
 
 
-def strength_left_the_dictionary(row):
+def strength_left_the_dictionary(row: Prescription) -> None:
     Medicine.objects.filter(code="amlodipine").update(products=[])
 
 
-def no_frequency(row):
+def no_frequency(row: Prescription) -> None:
     item = row.items.get()
     item.dose = {**item.dose, "frequency": ""}
     item.save()
 
 
-def no_end(row):
+def no_end(row: Prescription) -> None:
     item = row.items.get()
     item.dose = {**item.dose, "days": ""}
     item.save()
 
 
-def new_allergy(row):
+def new_allergy(row: Prescription) -> None:
     patient = row.patient
     Allergy.objects.create(
         patient=patient, substance="Norvasc", reaction="swelling", source="patient", recorded_by=patient.user, recorded_at=row.created_at
@@ -179,7 +196,9 @@ def new_allergy(row):
         (new_allergy, drafts.Unsafe),
     ],
 )  # fmt: skip
-def test_a_signature_is_refused_until_everything_is_there(ready, lina, now, change, refusal):
+def test_a_signature_is_refused_until_everything_is_there(
+    ready: Prescription, lina: Doctor, now: datetime, change: Callable[[Prescription], None], refusal: type[Refusal]
+) -> None:
     change(ready)
     with pytest.raises(refusal):
         sign(desk_kit.fresh(ready), lina.user, now)
@@ -187,7 +206,7 @@ def test_a_signature_is_refused_until_everything_is_there(ready, lina, now, chan
     assert (StoredFile.objects.count(), TimelineEntry.objects.filter(kind="prescription").count()) == (0, 0)
 
 
-def test_a_reason_answers_a_concern_that_came_later(ready, lina, now):
+def test_a_reason_answers_a_concern_that_came_later(ready: Prescription, lina: Doctor, now: datetime) -> None:
     new_allergy(ready)
     item = ready.items.get()
     drafts.save(
@@ -196,13 +215,15 @@ def test_a_reason_answers_a_concern_that_came_later(ready, lina, now):
     assert sign(desk_kit.fresh(ready), lina.user, now).state == "signed"
 
 
-def test_what_was_not_looked_at_is_not_signed(ready, lina, now):
+def test_what_was_not_looked_at_is_not_signed(ready: Prescription, lina: Doctor, now: datetime) -> None:
     with pytest.raises(drafts.Stale):
         prescribing.sign(ready, revision=ready.revision - 1, by=lina.user, now=now)
 
 
 # --- what a signature does --------------------------------------------------------------------------------------------
-def test_signing_keeps_the_paper_tells_the_history_and_is_audited(ready, amira, lina, now):
+def test_signing_keeps_the_paper_tells_the_history_and_is_audited(
+    ready: Prescription, amira: Patient, lina: Doctor, now: datetime
+) -> None:
     row = sign(ready, lina.user, now)
     assert (row.state, row.signed_at, row.valid_until) == ("signed", now, date(2027, 5, 21))
     assert row.diagnoses == [{"code": "I10", "name": "Essential (primary) hypertension", "provisional": False}]
@@ -216,9 +237,11 @@ def test_signing_keeps_the_paper_tells_the_history_and_is_audited(ready, amira, 
     assert Delivery.objects.filter(event=event).count() == 1
 
 
-def test_the_paper_says_everything_that_a_pharmacy_must_know(ready, amira, lina, now):
+def test_the_paper_says_everything_that_a_pharmacy_must_know(
+    ready: Prescription, amira: Patient, lina: Doctor, now: datetime
+) -> None:
     row = sign(ready, lina.user, now)
-    words = text_of(b"".join(files.read(row.pdf)))
+    words = text_of(desk_kit.paper_of(row))
     clinic = row.doctor.clinic
     for part in (
         "Prescription", row.reference, "22 Nov 2026", "21 May 2027", clinic.name, clinic.address, clinic.phone,
@@ -230,19 +253,23 @@ def test_the_paper_says_everything_that_a_pharmacy_must_know(ready, amira, lina,
         assert part in words, part
 
 
-def test_the_paper_speaks_to_the_patient_in_their_language_too(ready, amira, lina, now, monkeypatch):
-    def by_mouth():
+def test_the_paper_speaks_to_the_patient_in_their_language_too(
+    ready: Prescription, amira: Patient, lina: Doctor, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_mouth() -> str:
         return "por la boca" if translation.get_language() == "es" else "by mouth"
 
     monkeypatch.setitem(wording.ROUTES, "mouth", lazy(by_mouth, str)())
     amira.user.language = "es"
     amira.user.save()
-    words = text_of(b"".join(files.read(sign(desk_kit.fresh(ready), lina.user, now).pdf)))
+    words = text_of(desk_kit.paper_of(sign(desk_kit.fresh(ready), lina.user, now)))
     assert ("by mouth" in words, "por la boca" in words) == (True, True)
 
 
-def test_the_signature_of_the_paper_holds_and_breaks_with_any_change(ready, lina, now):
-    content = b"".join(files.read(sign(ready, lina.user, now).pdf))
+def test_the_signature_of_the_paper_holds_and_breaks_with_any_change(
+    ready: Prescription, lina: Doctor, now: datetime
+) -> None:
+    content = desk_kit.paper_of(sign(ready, lina.user, now))
     assert pdf.check(content).intact is True
     middle = len(content) // 3
     for changed in (
@@ -256,28 +283,30 @@ def test_the_signature_of_the_paper_holds_and_breaks_with_any_change(ready, lina
             pdf.check(changed)
 
 
-def test_the_paper_is_tagged_and_has_its_title(ready, lina, now):
+def test_the_paper_is_tagged_and_has_its_title(ready: Prescription, lina: Doctor, now: datetime) -> None:
     from pypdf import PdfReader
 
-    reader = PdfReader(io.BytesIO(b"".join(files.read(sign(ready, lina.user, now).pdf))))
-    root = reader.trailer["/Root"]
+    reader = PdfReader(io.BytesIO(desk_kit.paper_of(sign(ready, lina.user, now))))
+    root: Any = reader.trailer["/Root"]
     assert (root["/MarkInfo"]["/Marked"], root["/Lang"], len(reader.pages)) == (True, "en", 1)
-    assert reader.metadata.title.startswith("Prescription RX-")
+    assert reader.metadata
+    assert (reader.metadata.title or "").startswith("Prescription RX-")
 
 
-def test_the_code_on_the_paper_is_not_in_the_database(ready, lina, now):
+def test_the_code_on_the_paper_is_not_in_the_database(ready: Prescription, lina: Doctor, now: datetime) -> None:
     row = sign(ready, lina.user, now)
-    code = re.search(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", text_of(b"".join(files.read(row.pdf))))[0]
+    code = code_of(desk_kit.paper_of(row))
+    assert row.verification
     assert bytes(row.verification) == prescribing.digest(code) == prescribing.digest(code.lower().replace("-", " "))
     assert code.encode() not in bytes(row.verification)
 
 
 # --- afterwards -------------------------------------------------------------------------------------------------------
-def test_a_signed_prescription_is_never_changed(ready, lina, now):
+def test_a_signed_prescription_is_never_changed(ready: Prescription, lina: Doctor, now: datetime) -> None:
     row = sign(ready, lina.user, now)
     item = row.items.get()
     row.advice, item.dose = "forged", {**item.dose, "amount": "50"}
-    changes = [
+    changes: list[Callable[[], object]] = [
         row.save, row.delete, item.save, item.delete,
         lambda: Prescription.objects.update(reference="RX-FORGED"),
         lambda: Prescription.objects.update(state="draft"),
@@ -301,7 +330,7 @@ def test_a_signed_prescription_is_never_changed(ready, lina, now):
             act()
 
 
-def test_it_is_cancelled_once_with_a_reason(ready, lina, now):
+def test_it_is_cancelled_once_with_a_reason(ready: Prescription, lina: Doctor, now: datetime) -> None:
     row = sign(ready, lina.user, now)
     prescribing.cancel(row, reason="Wrong strength", by=lina.user, now=now + timedelta(hours=1))
     row = desk_kit.fresh(row)
@@ -310,17 +339,17 @@ def test_it_is_cancelled_once_with_a_reason(ready, lina, now):
         prescribing.cancel(row, reason="again", by=lina.user, now=now)
 
 
-def test_a_draft_may_be_thrown_away(ready, lina):
+def test_a_draft_may_be_thrown_away(ready: Prescription, lina: Doctor) -> None:
     drafts.discard(ready, by=lina.user)
     assert (Prescription.objects.count(), PrescriptionItem.objects.count()) == (0, 0)
     assert AuditEvent.objects.latest("id").action == "delete"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clicks_on_sign_make_one_signature(ready, lina, now):
+def test_two_clicks_on_sign_make_one_signature(ready: Prescription, lina: Doctor, now: datetime) -> None:
     gate, outcomes = threading.Barrier(2), []
 
-    def click():
+    def click() -> None:
         row = desk_kit.fresh(ready)
         gate.wait()
         try:
@@ -344,7 +373,9 @@ def test_two_clicks_on_sign_make_one_signature(ready, lina, now):
     assert TimelineEntry.objects.filter(kind="prescription").count() == 1
 
 
-def test_what_the_patient_ended_is_no_allergy_any_more(ready, amira, lina, now):
+def test_what_the_patient_ended_is_no_allergy_any_more(
+    ready: Prescription, amira: Patient, lina: Doctor, now: datetime
+) -> None:
     facts = {
         "name": "Amira Osman",
         "birth_date": amira.birth_date,

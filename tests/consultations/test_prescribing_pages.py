@@ -1,32 +1,40 @@
+from datetime import datetime
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from consultations.actions import drafts, prescribing
-from consultations.models import Prescription
+from consultations.models import Appointment, Prescription
+from doctors.models import Doctor
 from patients.actions import sharing
+from patients.models import Patient
+from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
 from tests import cast
+from tests.conftest import Browse, Time
 from tests.consultations import desk_kit
 
 
 @pytest.fixture(autouse=True)
-def _dictionaries(db):
+def _dictionaries(db: None) -> None:
     desk_kit.dictionaries()
 
 
 @pytest.fixture
-def ready(visit, now):
+def ready(visit: Appointment, now: datetime) -> Prescription:
     desk_kit.noted(visit, now=now)
     return desk_kit.draft(visit, "amlodipine|tablet|5 mg", now=now)
 
 
 @pytest.fixture
-def paper(visit, now):
+def paper(visit: Appointment, now: datetime) -> Prescription:
     return desk_kit.signed(visit, now=now)
 
 
-def fields(row, **changes):
+def fields(row: Prescription, **changes: Any) -> dict[str, Any]:
     """What the form of the builder sends, as it stands."""
     sent = {"revision": row.revision, "advice": row.advice}
     for item in row.items.all():
@@ -35,12 +43,12 @@ def fields(row, **changes):
     return sent | changes
 
 
-def edit(row):
+def edit(row: Prescription) -> str:
     return f"/clinic/prescriptions/{row.pk}/"
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
-def test_looking_at_a_new_prescription_writes_nothing(visit, lina, browse):
+def test_looking_at_a_new_prescription_writes_nothing(visit: Appointment, lina: Doctor, browse: Browse) -> None:
     page = browse(lina.user).get(f"/clinic/prescriptions/new/?visit={visit.pk}")
     assert (page.status_code, Prescription.objects.count()) == (200, 0)
     assert [words in page.content.decode() for words in ("Amira Osman", "41 years", "Penicillin – rash")] == [True] * 3
@@ -48,7 +56,7 @@ def test_looking_at_a_new_prescription_writes_nothing(visit, lina, browse):
     assert browse(lina.user).get("/clinic/prescriptions/new/").status_code == 404
 
 
-def test_the_plain_form_finds_a_medicine_and_adds_it(visit, lina, browse):
+def test_the_plain_form_finds_a_medicine_and_adds_it(visit: Appointment, lina: Doctor, browse: Browse) -> None:
     client, new = browse(lina.user), f"/clinic/prescriptions/new/?visit={visit.pk}"
     found = client.post(new, {"wanted": "amlodipine 5", "find": "1"}).content.decode()
     assert 'name="add" value="amlodipine|tablet|5 mg"' in found
@@ -64,7 +72,7 @@ def test_the_plain_form_finds_a_medicine_and_adds_it(visit, lina, browse):
     assert client.get(new)["location"] == edit(row)
 
 
-def test_what_is_not_in_the_dictionary_is_said(visit, lina, browse):
+def test_what_is_not_in_the_dictionary_is_said(visit: Appointment, lina: Doctor, browse: Browse) -> None:
     client, new = browse(lina.user), f"/clinic/prescriptions/new/?visit={visit.pk}"
     assert "It is not in the dictionary" in client.post(new, {"wanted": "qqqqqq", "find": "1"}).content.decode()
     answer = client.post(new, {"add": "snakeoil|tablet|1 mg"})
@@ -72,7 +80,9 @@ def test_what_is_not_in_the_dictionary_is_said(visit, lina, browse):
     assert client.post(new, {"add": "\0|\0"}).status_code == 422
 
 
-def test_saving_understands_a_decimal_comma_and_counts_the_supply(ready, lina, browse):
+def test_saving_understands_a_decimal_comma_and_counts_the_supply(
+    ready: Prescription, lina: Doctor, browse: Browse
+) -> None:
     key = ready.items.get().pk.hex
     sent = fields(
         ready,
@@ -97,7 +107,9 @@ def test_saving_understands_a_decimal_comma_and_counts_the_supply(ready, lina, b
     ("name", "typed"),
     [("amount", "one"), ("amount", "1,000"), ("days", "0"), ("days", "400"), ("days", "a week"), ("frequency", "hourly"), ("route", "vein"), ("most", "-1"), ("note", "x" * 201)],
 )  # fmt: skip
-def test_what_makes_no_sense_is_kept_and_asked_again(ready, lina, browse, name, typed):
+def test_what_makes_no_sense_is_kept_and_asked_again(
+    ready: Prescription, lina: Doctor, browse: Browse, name: str, typed: str
+) -> None:
     key = ready.items.get().pk.hex
     answer = browse(lina.user).post(
         edit(ready), fields(ready, **{f"{key}-{name}": typed, "advice": "typed meanwhile", "save": "1"})
@@ -110,7 +122,7 @@ def test_what_makes_no_sense_is_kept_and_asked_again(ready, lina, browse, name, 
     assert ready.items.get().dose["amount"] == "1"
 
 
-def test_an_allergy_stops_the_adding_until_a_reason_is_given(ready, lina, browse):
+def test_an_allergy_stops_the_adding_until_a_reason_is_given(ready: Prescription, lina: Doctor, browse: Browse) -> None:
     client, add = browse(lina.user), {"add": "amoxicillin|capsule|500 mg"}
     answer = client.post(edit(ready), fields(ready, **add))
     words = answer.content.decode()
@@ -125,7 +137,7 @@ def test_an_allergy_stops_the_adding_until_a_reason_is_given(ready, lina, browse
     assert "Your reason:" in client.get(edit(ready)).content.decode()
 
 
-def test_a_second_window_is_told_and_keeps_its_words(ready, lina, browse):
+def test_a_second_window_is_told_and_keeps_its_words(ready: Prescription, lina: Doctor, browse: Browse) -> None:
     client = browse(lina.user)
     client.post(edit(ready), fields(ready, advice="from one", save="1"))
     answer = client.post(edit(ready), fields(ready, advice="from two", save="1"))
@@ -133,7 +145,9 @@ def test_a_second_window_is_told_and_keeps_its_words(ready, lina, browse):
     assert desk_kit.fresh(ready).advice == "from one"
 
 
-def test_lines_are_removed_and_drafts_thrown_away(ready, visit, lina, browse):
+def test_lines_are_removed_and_drafts_thrown_away(
+    ready: Prescription, visit: Appointment, lina: Doctor, browse: Browse
+) -> None:
     client = browse(lina.user)
     client.post(edit(ready), fields(ready, remove=str(ready.items.get().pk)))
     assert ready.items.count() == 0
@@ -141,7 +155,9 @@ def test_lines_are_removed_and_drafts_thrown_away(ready, visit, lina, browse):
     assert Prescription.objects.count() == 0
 
 
-def test_in_the_panel_of_a_call_the_pages_come_without_a_shell(ready, visit, lina, browse):
+def test_in_the_panel_of_a_call_the_pages_come_without_a_shell(
+    ready: Prescription, visit: Appointment, lina: Doctor, browse: Browse
+) -> None:
     client = browse(lina.user)
     page = client.get(f"{edit(ready)}?panel=1").content.decode()
     assert ("<html" in page, '<div class="desk"' in page) == (False, True)
@@ -150,7 +166,7 @@ def test_in_the_panel_of_a_call_the_pages_come_without_a_shell(ready, visit, lin
 
 
 # --- signing ----------------------------------------------------------------------------------------------------------
-def test_signing_asks_once_more_and_then_signs(ready, lina, browse):
+def test_signing_asks_once_more_and_then_signs(ready: Prescription, lina: Doctor, browse: Browse) -> None:
     client, page = browse(lina.user), f"{edit(ready)}sign/"
     words = client.get(page).content.decode()
     assert [
@@ -164,7 +180,9 @@ def test_signing_asks_once_more_and_then_signs(ready, lina, browse):
     assert client.post(edit(ready), {"discard": "1"})["location"] == f"/prescriptions/{ready.pk}/"
 
 
-def test_the_confirmation_names_what_is_missing(visit, lina, browse, now):
+def test_the_confirmation_names_what_is_missing(
+    visit: Appointment, lina: Doctor, browse: Browse, now: datetime
+) -> None:
     row = desk_kit.draft(visit, "amlodipine|tablet|5 mg", now=now)
     words = browse(lina.user).get(f"{edit(row)}sign/").content.decode()
     assert ("Add a diagnosis to the note first." in words, '<button class="btn btn--primary btn--lg">' in words) == (
@@ -176,12 +194,12 @@ def test_the_confirmation_names_what_is_missing(visit, lina, browse, now):
 
 
 @pytest.mark.parametrize("revision", ["", "0", "-1", "x", "9" * 30])
-def test_only_what_was_shown_is_signed(ready, lina, browse, revision):
+def test_only_what_was_shown_is_signed(ready: Prescription, lina: Doctor, browse: Browse, revision: str) -> None:
     assert browse(lina.user).post(f"{edit(ready)}sign/", {"revision": revision})["location"] == edit(ready)
     assert desk_kit.fresh(ready).state == "draft"
 
 
-def test_cancelling_wants_a_reason(paper, lina, browse):
+def test_cancelling_wants_a_reason(paper: Prescription, lina: Doctor, browse: Browse) -> None:
     client, page = browse(lina.user), f"{edit(paper)}cancel/"
     assert client.post(page, {"reason": ""}).status_code == 422
     assert client.post(page, {"reason": "Wrong strength"}).status_code == 302
@@ -193,7 +211,9 @@ def test_cancelling_wants_a_reason(paper, lina, browse):
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
-def test_the_patient_reads_and_downloads_it_and_both_are_in_the_log(paper, amira, browse):
+def test_the_patient_reads_and_downloads_it_and_both_are_in_the_log(
+    paper: Prescription, amira: Patient, browse: Browse
+) -> None:
     client, page = browse(amira.user), f"/prescriptions/{paper.pk}/"
     words = client.get(page).content.decode()
     assert [
@@ -209,7 +229,9 @@ def test_the_patient_reads_and_downloads_it_and_both_are_in_the_log(paper, amira
     ]
 
 
-def test_a_cancelled_one_says_why(paper, amira, lina, browse, now):
+def test_a_cancelled_one_says_why(
+    paper: Prescription, amira: Patient, lina: Doctor, browse: Browse, now: datetime
+) -> None:
     prescribing.cancel(paper, reason="Wrong strength", by=lina.user, now=now)
     words = browse(amira.user).get(f"/prescriptions/{paper.pk}/").content.decode()
     assert [part in words for part in ("This prescription is cancelled", "Wrong strength", "Do not use it.")] == [
@@ -217,19 +239,21 @@ def test_a_cancelled_one_says_why(paper, amira, lina, browse, now):
     ] * 3
 
 
-def test_an_expired_one_says_so(paper, amira, browse, time):
+def test_an_expired_one_says_so(paper: Prescription, amira: Patient, browse: Browse, time: Time) -> None:
     time.move(days=181)
     assert "It was valid until 21 May 2027." in browse(amira.user).get(f"/prescriptions/{paper.pk}/").content.decode()
 
 
-def test_the_patient_never_sees_a_draft(ready, amira, browse):
+def test_the_patient_never_sees_a_draft(ready: Prescription, amira: Patient, browse: Browse) -> None:
     client = browse(amira.user)
     pages = [f"/prescriptions/{ready.pk}/", f"/prescriptions/{ready.pk}.pdf", edit(ready), f"{edit(ready)}sign/"]
     assert [client.get(page).status_code for page in pages] == [404] * 4
     assert list(Prescription.objects.for_user(amira.user)) == []
 
 
-def test_strangers_get_nothing(paper, visit, mateo, other, admin, browse):
+def test_strangers_get_nothing(
+    paper: Prescription, visit: Appointment, mateo: Patient, other: Doctor, admin: User, browse: Browse
+) -> None:
     pages = [
         f"/prescriptions/{paper.pk}/", f"/prescriptions/{paper.pk}.pdf", edit(paper), f"{edit(paper)}sign/", f"{edit(paper)}cancel/",
         f"/clinic/prescriptions/new/?visit={visit.pk}",
@@ -245,9 +269,20 @@ def test_strangers_get_nothing(paper, visit, mateo, other, admin, browse):
 
 
 def test_a_doctor_of_the_whole_record_reads_it_but_does_not_touch_it(
-    paper, ready_again, amira, other, browse, now, time
-):
-    facts = {"user_id": other.user.pk, "by": None, "now": now, "expires_at": time.now.replace(year=2027)}
+    paper: Prescription,
+    ready_again: Prescription,
+    amira: Patient,
+    other: Doctor,
+    browse: Browse,
+    now: datetime,
+    time: Time,
+) -> None:
+    facts: dict[str, Any] = {
+        "user_id": other.user.pk,
+        "by": None,
+        "now": now,
+        "expires_at": time.now.replace(year=2027),
+    }
     sharing.grant(amira, scope="visit", source_id=other.pk, **facts)
     client = browse(other.user)
     assert client.get(f"/prescriptions/{paper.pk}/").status_code == 404
@@ -257,7 +292,7 @@ def test_a_doctor_of_the_whole_record_reads_it_but_does_not_touch_it(
 
 
 @pytest.fixture
-def ready_again(paper, visit, lina, now):
+def ready_again(paper: Prescription, visit: Appointment, lina: Doctor, now: datetime) -> Prescription:
     return drafts.start(desk_kit.room_of(visit), by=lina.user, now=now)
 
 
@@ -266,8 +301,14 @@ PRODUCTS = ("amlodipine|tablet|5 mg", "paracetamol|tablet|500 mg", "loratadine|t
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_list_shows_this_doctors_own_under_a_constant_number_of_queries(
-    visit, lina, other, browse, now, count, django_assert_num_queries
-):
+    visit: Appointment,
+    lina: Doctor,
+    other: Doctor,
+    browse: Browse,
+    now: datetime,
+    count: int,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     desk_kit.noted(visit, now=now)
     for number in range(count):
         row = desk_kit.draft(visit, PRODUCTS[0], now=now)
@@ -283,19 +324,26 @@ def test_the_list_shows_this_doctors_own_under_a_constant_number_of_queries(
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_builder_asks_the_same_number_of_queries_for_one_medicine_and_for_three(
-    visit, lina, browse, now, count, django_assert_num_queries
-):
+    visit: Appointment,
+    lina: Doctor,
+    browse: Browse,
+    now: datetime,
+    count: int,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     row, client = desk_kit.draft(visit, *PRODUCTS[:count], now=now), browse(lina.user)
     client.get(edit(row))
     with django_assert_num_queries(18):
         assert client.get(edit(row)).status_code == 200
 
 
-def test_the_list_is_for_doctors(amira, browse):
+def test_the_list_is_for_doctors(amira: Patient, browse: Browse) -> None:
     assert browse(amira.user).get("/clinic/prescriptions/").status_code == 404
 
 
-def test_what_was_sent_after_the_session_ended_is_there_again_after_signing_in(ready, visit, lina):
+def test_what_was_sent_after_the_session_ended_is_there_again_after_signing_in(
+    ready: Prescription, visit: Appointment, lina: Doctor
+) -> None:
     note, rx = f"/clinic/visits/{visit.pk}/note/", edit(ready)
     for page, sent, words in (
         (note, {"complaint": "typed late", "findings": "", "plan": "", "revision": 1}, "typed late"),

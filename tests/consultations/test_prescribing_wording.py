@@ -1,5 +1,6 @@
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -17,7 +18,7 @@ DOSE = {
 }  # fmt: skip
 
 
-def how(**changes):
+def how(**changes: Any) -> str:
     return wording.line({**DOSE, **changes}).how.replace(SPACE, " ")
 
 
@@ -36,18 +37,18 @@ def how(**changes):
         ({"as_needed": True, "days": ""}, "1 capsule — by mouth — 3 times a day — if needed"),
     ],
 )  # fmt: skip
-def test_a_dose_line_follows_the_rules_for_medication_lines(changes, sentence):
+def test_a_dose_line_follows_the_rules_for_medication_lines(changes: dict[str, Any], sentence: str) -> None:
     assert how(**changes) == sentence
 
 
-def test_units_are_written_out_and_numbers_have_their_comma():
+def test_units_are_written_out_and_numbers_have_their_comma() -> None:
     assert wording.strength("100000 units/mL") == f"100,000{SPACE}units/mL"
     assert wording.strength("500 micrograms") == f"500{SPACE}micrograms"
     assert wording.number("1000") == "1,000"
     assert wording.number("999") == "999"
 
 
-def test_a_language_with_a_decimal_comma_never_prints_a_comma_for_thousands():
+def test_a_language_with_a_decimal_comma_never_prints_a_comma_for_thousands() -> None:
     with translation.override("es"):
         assert (wording.number("0.5"), wording.number("1200.5")) == ("0,5", f"1{SPACE}200,5")
     with translation.override("ar"):
@@ -62,7 +63,7 @@ def test_a_language_with_a_decimal_comma_never_prints_a_comma_for_thousands():
         ({"unit": "application", "supply": "g"}, None), ({"amount": ""}, None), ({"frequency": ""}, None),
     ],
 )  # fmt: skip
-def test_the_supply_is_counted_where_it_can_be(changes, needed):
+def test_the_supply_is_counted_where_it_can_be(changes: dict[str, Any], needed: str | None) -> None:
     assert wording.needed({**DOSE, **changes}) == (Decimal(needed) if needed else None)
 
 
@@ -75,7 +76,7 @@ languages = st.sampled_from(["en", "es", "ar"])
 
 
 @st.composite
-def doses(draw):
+def doses(draw: st.DrawFn) -> dict[str, Any]:
     form, strength, unit, supply, route = draw(strengths)
     prn = draw(st.booleans())
     return {
@@ -86,7 +87,9 @@ def doses(draw):
 
 
 @given(dose=doses(), language=languages)
-def test_no_line_ever_prints_a_trailing_zero_a_naked_point_or_parts_a_number_from_its_unit(dose, language):
+def test_no_line_ever_prints_a_trailing_zero_a_naked_point_or_parts_a_number_from_its_unit(
+    dose: dict[str, Any], language: str
+) -> None:
     with translation.override(language):
         line = wording.line(dose)
     point = "," if language == "es" else r"\."
@@ -97,7 +100,7 @@ def test_no_line_ever_prints_a_trailing_zero_a_naked_point_or_parts_a_number_fro
 
 
 @given(value=amounts)
-def test_a_number_reads_back_as_what_it_was(value):
+def test_a_number_reads_back_as_what_it_was(value: str) -> None:
     assert Decimal(wording.number(value).replace(",", "")) == Decimal(value)
 
 
@@ -107,13 +110,13 @@ def test_a_number_reads_back_as_what_it_was(value):
     [("0,5", "0.5"), ("0.50", "0.5"), (".5", "0.5"), ("½", "0.5"), ("1½", "1.5"), ("1", "1"), ("100", "100"), ("0,125", "0.125"), ("", ""),
      (" 2 ", "2"), ("2,5", "2.5"), ("٢٫٥", "2.5"), ("1000", "1000")],
 )  # fmt: skip
-def test_an_amount_is_understood_as_people_type_it(typed, kept):
+def test_an_amount_is_understood_as_people_type_it(typed: str, kept: str) -> None:
     assert AmountField().clean(typed) == kept
 
 
 @pytest.mark.parametrize(
     "typed", ["1,000", "12,345", "-1", "0", "1e3", "abc", "1 tablet", "0.0001", "100000", ".", ",", "1.2.3", "NaN"]
 )
-def test_an_amount_that_could_mean_two_things_or_nothing_is_asked_again(typed):
+def test_an_amount_that_could_mean_two_things_or_nothing_is_asked_again(typed: str) -> None:
     with pytest.raises(ValidationError):
         AmountField().clean(typed)

@@ -11,25 +11,30 @@ from django.db import DatabaseError, connections, transaction
 from consultations import waiting
 from consultations.actions import chat, log, rooms, visits
 from consultations.models import Appointment, Consultation, Participant, RoomEvent
+from doctors.models import Doctor
+from patients.models import Patient
 from telemed.core.models import AuditEvent, Event
 from tests import cast
+from tests.conftest import Time
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def room(visit, time):
+def room(visit: Appointment, time: Time) -> Consultation:
     """Amira's visit at 10:40, at 10:35."""
     time.move(minutes=35)
     return visit.consultation
 
 
-def seat(room, role):
+def seat(room: Consultation, role: str) -> Participant:
     rows = Participant.objects.select_related("consultation__appointment__doctor", "user")
     return rows.get(consultation=room, role=role)
 
 
-def come(room, role, time, *, instance="page", take=False, hub="hub"):
+def come(
+    room: Consultation, role: str, time: Time, *, instance: str = "page", take: bool = False, hub: str = "hub"
+) -> str:
     """The person opens the page; returns the name of the socket."""
     socket = f"{hub}.{uuid4().hex}"
     place = seat(room, role)
@@ -37,27 +42,27 @@ def come(room, role, time, *, instance="page", take=False, hub="hub"):
     return socket
 
 
-def go(room, role, socket, time, *, left=True):
+def go(room: Consultation, role: str, socket: str, time: Time, *, left: bool = True) -> bool:
     return rooms.drop(seat(room, role).pk, socket=socket, now=time.now, left=left)
 
 
-def let_in(room, time):
+def let_in(room: Consultation, time: Time) -> None:
     doctor, patient = seat(room, "doctor"), seat(room, "patient")
     rooms.admit(doctor, patient.pk, client_id=uuid4().hex, by=doctor.user, now=time.now)
 
 
-def finish(room, time):
+def finish(room: Consultation, time: Time) -> None:
     doctor = seat(room, "doctor")
     rooms.end(doctor, client_id="end", by=doctor.user, now=time.now)
 
 
-def states(room):
+def states(room: Consultation) -> tuple[str, str]:
     room.refresh_from_db()
     return room.state, Appointment.objects.get(pk=room.appointment_id).state
 
 
 # --- what became of the visit
-def test_a_visit_with_both_inside_is_completed(room, time):
+def test_a_visit_with_both_inside_is_completed(room: Consultation, time: Time) -> None:
     patient = come(room, "patient", time)
     assert states(room) == ("open", "confirmed")
     doctor = come(room, "doctor", time)
@@ -76,7 +81,7 @@ def test_a_visit_with_both_inside_is_completed(room, time):
     assert names == [f"consultations.consultation.{state}" for state in ("open", "live", "ended")]
 
 
-def test_waiting_together_is_not_being_together(room, time):
+def test_waiting_together_is_not_being_together(room: Consultation, time: Time) -> None:
     come(room, "patient", time)
     come(room, "doctor", time)
     time.move(seconds=300)
@@ -87,7 +92,7 @@ def test_waiting_together_is_not_being_together(room, time):
     assert seat(room, "patient").present_seconds == 310
 
 
-def test_coming_back_counts_only_the_time_inside(room, time):
+def test_coming_back_counts_only_the_time_inside(room: Consultation, time: Time) -> None:
     patient = come(room, "patient", time)
     come(room, "doctor", time)
     let_in(room, time)
@@ -101,7 +106,7 @@ def test_coming_back_counts_only_the_time_inside(room, time):
     assert seat(room, "doctor").present_seconds == 55
 
 
-def test_a_doctor_who_never_let_the_patient_in_did_not_come(room, time):
+def test_a_doctor_who_never_let_the_patient_in_did_not_come(room: Consultation, time: Time) -> None:
     come(room, "patient", time)
     come(room, "doctor", time)
     time.move(minutes=80)
@@ -109,20 +114,20 @@ def test_a_doctor_who_never_let_the_patient_in_did_not_come(room, time):
     assert states(room) == ("ended", "doctor_no_show")
 
 
-def test_a_patient_who_never_came_missed_the_visit(room, time):
+def test_a_patient_who_never_came_missed_the_visit(room: Consultation, time: Time) -> None:
     come(room, "doctor", time)
     time.move(minutes=16)
     finish(room, time)
     assert states(room) == ("ended", "patient_no_show")
 
 
-def test_when_nobody_came_the_visit_is_missed(room, time):
+def test_when_nobody_came_the_visit_is_missed(room: Consultation, time: Time) -> None:
     time.move(minutes=80)
     rooms.tidy(time.now)
     assert states(room) == ("ended", "missed")
 
 
-def test_a_doctor_cannot_end_a_visit_as_missed_before_the_patient_had_time(room, time):
+def test_a_doctor_cannot_end_a_visit_as_missed_before_the_patient_had_time(room: Consultation, time: Time) -> None:
     come(room, "doctor", time)
     time.move(minutes=14)
     with pytest.raises(rooms.TooSoon):
@@ -130,7 +135,7 @@ def test_a_doctor_cannot_end_a_visit_as_missed_before_the_patient_had_time(room,
     assert states(room) == ("open", "confirmed")
 
 
-def test_ending_twice_changes_nothing(room, time):
+def test_ending_twice_changes_nothing(room: Consultation, time: Time) -> None:
     come(room, "patient", time)
     come(room, "doctor", time)
     finish(room, time)
@@ -138,7 +143,7 @@ def test_ending_twice_changes_nothing(room, time):
     assert [row.kind for row in RoomEvent.objects.all()] == ["ended"]
 
 
-def test_a_live_visit_is_not_cut_off_in_the_middle_of_a_sentence(room, time):
+def test_a_live_visit_is_not_cut_off_in_the_middle_of_a_sentence(room: Consultation, time: Time) -> None:
     come(room, "patient", time)
     come(room, "doctor", time)
     let_in(room, time)
@@ -158,7 +163,7 @@ def test_a_live_visit_is_not_cut_off_in_the_middle_of_a_sentence(room, time):
 
 
 # --- the door, and who holds a seat
-def test_nobody_enters_too_early_or_too_late(room, time):
+def test_nobody_enters_too_early_or_too_late(room: Consultation, time: Time) -> None:
     time.move(minutes=-30)
     with pytest.raises(rooms.Early):
         come(room, "patient", time)
@@ -167,7 +172,9 @@ def test_nobody_enters_too_early_or_too_late(room, time):
         come(room, "patient", time)
 
 
-def test_another_page_needs_to_take_over_and_the_first_one_changes_nothing_any_more(room, time):
+def test_another_page_needs_to_take_over_and_the_first_one_changes_nothing_any_more(
+    room: Consultation, time: Time
+) -> None:
     first = come(room, "patient", time)
     with pytest.raises(rooms.Busy):
         come(room, "patient", time, instance="other")
@@ -176,13 +183,13 @@ def test_another_page_needs_to_take_over_and_the_first_one_changes_nothing_any_m
     assert (seat(room, "patient").socket, seat(room, "patient").epoch) == (second, 2)
 
 
-def test_the_same_page_resumes_with_its_epoch(room, time):
+def test_the_same_page_resumes_with_its_epoch(room: Consultation, time: Time) -> None:
     come(room, "patient", time)
     come(room, "patient", time)
     assert seat(room, "patient").epoch == 1
 
 
-def test_only_the_doctor_lets_in_and_ends(room, time):
+def test_only_the_doctor_lets_in_and_ends(room: Consultation, time: Time) -> None:
     come(room, "patient", time)
     me = seat(room, "patient")
     with pytest.raises(rooms.DoctorsOnly):
@@ -192,7 +199,7 @@ def test_only_the_doctor_lets_in_and_ends(room, time):
     assert not seat(room, "patient").admitted
 
 
-def test_who_is_not_waiting_cannot_be_let_in(room, time):
+def test_who_is_not_waiting_cannot_be_let_in(room: Consultation, time: Time) -> None:
     come(room, "doctor", time)
     with pytest.raises(rooms.NotWaiting):
         let_in(room, time)
@@ -202,7 +209,7 @@ def test_who_is_not_waiting_cannot_be_let_in(room, time):
         let_in(room, time)
 
 
-def test_a_seat_of_another_room_cannot_be_let_in(room, time, mateo, other):
+def test_a_seat_of_another_room_cannot_be_let_in(room: Consultation, time: Time, mateo: Patient, other: Doctor) -> None:
     stranger = cast.visit(mateo, other, now=time.now).consultation
     come(room, "doctor", time)
     doctor = seat(room, "doctor")
@@ -210,7 +217,7 @@ def test_a_seat_of_another_room_cannot_be_let_in(room, time, mateo, other):
         rooms.admit(doctor, seat(stranger, "patient").pk, client_id="x", by=doctor.user, now=time.now)
 
 
-def test_letting_in_twice_writes_one_event(room, time):
+def test_letting_in_twice_writes_one_event(room: Consultation, time: Time) -> None:
     come(room, "patient", time)
     come(room, "doctor", time)
     let_in(room, time)
@@ -219,7 +226,7 @@ def test_letting_in_twice_writes_one_event(room, time):
 
 
 # --- ghosts
-def test_a_dead_process_leaves_no_ghosts(room, time):
+def test_a_dead_process_leaves_no_ghosts(room: Consultation, time: Time) -> None:
     come(room, "patient", time, hub="dead")
     come(room, "doctor", time, hub="alive")
     let_in(room, time)
@@ -235,7 +242,7 @@ def test_a_dead_process_leaves_no_ghosts(room, time):
     assert seat(room, "patient").state == "left"
 
 
-def test_who_comes_back_in_time_is_not_forgotten(room, time):
+def test_who_comes_back_in_time_is_not_forgotten(room: Consultation, time: Time) -> None:
     patient = come(room, "patient", time)
     go(room, "patient", patient, time, left=False)
     time.move(seconds=50)
@@ -249,7 +256,7 @@ def test_who_comes_back_in_time_is_not_forgotten(room, time):
 
 
 # --- the log
-def test_the_same_id_twice_gives_one_row(room, time):
+def test_the_same_id_twice_gives_one_row(room: Consultation, time: Time) -> None:
     me = seat(room, "patient")
     first = chat.write(me, "Hello", client_id="one", by=me.user, now=time.now)
     again = chat.write(me, "Hello again", client_id="one", by=me.user, now=time.now)
@@ -259,14 +266,16 @@ def test_the_same_id_twice_gives_one_row(room, time):
     assert (room.head, RoomEvent.objects.count()) == (1, 1)
 
 
-def test_the_same_id_of_two_people_gives_two_rows(room, time):
+def test_the_same_id_of_two_people_gives_two_rows(room: Consultation, time: Time) -> None:
     for role in ("patient", "doctor"):
         me = seat(room, role)
         chat.write(me, "Hello", client_id="one", by=me.user, now=time.now)
     assert [row.seq for row in RoomEvent.objects.order_by("seq")] == [1, 2]
 
 
-def test_every_message_is_encrypted_audited_and_bound_to_its_row(room, time, amira):
+def test_every_message_is_encrypted_audited_and_bound_to_its_row(
+    room: Consultation, time: Time, amira: Patient
+) -> None:
     me = seat(room, "patient")
     chat.write(me, "My blood pressure was 150", client_id="one", by=me.user, now=time.now)
     row = RoomEvent.objects.get()
@@ -283,14 +292,16 @@ def test_every_message_is_encrypted_audited_and_bound_to_its_row(room, time, ami
     )
 
 
-def test_what_was_said_is_never_changed(room, time):
+def test_what_was_said_is_never_changed(room: Consultation, time: Time) -> None:
     me = seat(room, "patient")
     chat.write(me, "Hello", client_id="one", by=me.user, now=time.now)
     with pytest.raises(DatabaseError), transaction.atomic():
         RoomEvent.objects.update(kind="other")
 
 
-def test_the_thread_stays_open_after_the_visit_and_closes_with_the_chart(room, time, lina):
+def test_the_thread_stays_open_after_the_visit_and_closes_with_the_chart(
+    room: Consultation, time: Time, lina: Doctor
+) -> None:
     me = seat(room, "patient")
     time.move(days=60)
     rooms.tidy(time.now)
@@ -300,13 +311,13 @@ def test_the_thread_stays_open_after_the_visit_and_closes_with_the_chart(room, t
         chat.write(me, "Too late", client_id="two", by=me.user, now=time.now)
 
 
-def test_a_cancelled_visit_has_no_thread(room, visit, time, lina):
+def test_a_cancelled_visit_has_no_thread(room: Consultation, visit: Appointment, time: Time, lina: Doctor) -> None:
     visits.cancel(visit, by=lina.user, now=time.now)
     with pytest.raises(chat.Closed):
         chat.write(seat(room, "patient"), "Hello?", client_id="one", by=lina.user, now=time.now)
 
 
-def test_receipts_only_move_forward(room, time):
+def test_receipts_only_move_forward(room: Consultation, time: Time) -> None:
     doctor, patient = seat(room, "doctor"), seat(room, "patient")
     for number in range(3):
         chat.write(doctor, str(number), client_id=str(number), by=doctor.user, now=time.now)
@@ -314,7 +325,7 @@ def test_receipts_only_move_forward(room, time):
     assert chat.mark(patient, delivered=1, read=0) == (3, 2)
 
 
-def test_a_page_of_the_log_says_whether_there_is_more(room, time):
+def test_a_page_of_the_log_says_whether_there_is_more(room: Consultation, time: Time) -> None:
     me = seat(room, "doctor")
     for number in range(5):
         chat.write(me, str(number), client_id=str(number), by=me.user, now=time.now)
@@ -325,11 +336,11 @@ def test_a_page_of_the_log_says_whether_there_is_more(room, time):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_writing_at_once_leaves_no_gap_and_no_double(room, time):
+def test_a_crowd_writing_at_once_leaves_no_gap_and_no_double(room: Consultation, time: Time) -> None:
     people = [seat(room, role) for role in ("doctor", "patient")]
     barrier, failed = Barrier(8), []
 
-    def write(nth):
+    def write(nth: int) -> None:
         me = people[nth % 2]
         barrier.wait()
         try:
@@ -351,7 +362,9 @@ def test_a_crowd_writing_at_once_leaves_no_gap_and_no_double(room, time):
 
 
 # --- the waiting room
-def test_the_waiting_room_tells_the_truth(room, time, visit, lina, mateo):
+def test_the_waiting_room_tells_the_truth(
+    room: Consultation, time: Time, visit: Appointment, lina: Doctor, mateo: Patient
+) -> None:
     assert waiting.line(room, time.now).doctor == "away"
     time.move(minutes=11)
     assert (waiting.line(room, time.now).late, waiting.line(room, time.now).very_late) == (True, False)
@@ -362,7 +375,9 @@ def test_the_waiting_room_tells_the_truth(room, time, visit, lina, mateo):
     assert (line.doctor, line.late) == ("here", False)
 
 
-def test_a_doctor_with_somebody_else_is_expected_after_that_visit(room, time, visit, lina, mateo):
+def test_a_doctor_with_somebody_else_is_expected_after_that_visit(
+    room: Consultation, time: Time, visit: Appointment, lina: Doctor, mateo: Patient
+) -> None:
     later = cast.visit(mateo, lina, now=time.now, starts_at=visit.ends_at).consultation
     come(room, "patient", time)
     come(room, "doctor", time)

@@ -1,21 +1,25 @@
 """The commands of a room over HTTP, and who may give them."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import Client
 
 from consultations.actions import rooms
-from consultations.models import Participant, RoomEvent
+from consultations.models import Appointment, Consultation, Participant, RoomEvent
+from doctors.models import Doctor
+from patients.models import Patient
 from telemed.core import clock
 from telemed.core.models import AuditEvent
+from tests.conftest import Browse, Time
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
 
 
 @pytest.fixture
-def room(visit, time):
+def room(visit: Appointment, time: Time) -> Consultation:
     """Amira's visit five minutes before its start; both are inside."""
     time.move(minutes=35)
     seats = {seat.role: seat for seat in visit.consultation.participants.select_related("user")}
@@ -25,24 +29,24 @@ def room(visit, time):
     return visit.consultation
 
 
-def seat(room, role):
+def seat(room: Consultation, role: str) -> Participant:
     return Participant.objects.get(consultation=room, role=role)
 
 
-def admitted(room):
+def admitted(room: Consultation) -> None:
     doctor = Participant.objects.select_related("user").get(consultation=room, role="doctor")
     rooms.admit(doctor, seat(room, "patient").pk, client_id="let-in", by=doctor.user, now=clock.now())
 
 
-def url(room, name):
+def url(room: Consultation, name: str) -> str:
     return f"/api/rooms/{room.pk}/{name}/"
 
 
-def message(text="Hello", client_id=None):
+def message(text: str = "Hello", client_id: str | None = None) -> dict[str, str]:
     return {"id": client_id or uuid4().hex, "text": text}
 
 
-def test_a_message_is_written_once_however_often_it_is_sent(room, browse, lina):
+def test_a_message_is_written_once_however_often_it_is_sent(room: Consultation, browse: Browse, lina: Doctor) -> None:
     client, said = browse(lina.user), message()
     first = client.post(url(room, "messages"), said, JSON)
     again = client.post(url(room, "messages"), said, JSON)
@@ -52,7 +56,9 @@ def test_a_message_is_written_once_however_often_it_is_sent(room, browse, lina):
     assert RoomEvent.objects.count() == 1
 
 
-def test_a_waiting_patient_neither_speaks_nor_reads(room, browse, amira, lina):
+def test_a_waiting_patient_neither_speaks_nor_reads(
+    room: Consultation, browse: Browse, amira: Patient, lina: Doctor
+) -> None:
     browse(lina.user).post(url(room, "messages"), message("Not for the waiting room"), JSON)
     client = browse(amira.user)
     for answer in (client.post(url(room, "messages"), message(), JSON), client.get(url(room, "events"))):
@@ -63,7 +69,7 @@ def test_a_waiting_patient_neither_speaks_nor_reads(room, browse, amira, lina):
     assert [event["k"] for event in client.get(url(room, "events")).json()["events"]] == ["chat", "admitted", "chat"]
 
 
-def test_events_come_from_where_the_page_stopped(room, browse, lina):
+def test_events_come_from_where_the_page_stopped(room: Consultation, browse: Browse, lina: Doctor) -> None:
     client = browse(lina.user)
     for text in ("one", "two", "three"):
         client.post(url(room, "messages"), message(text), JSON)
@@ -74,7 +80,9 @@ def test_events_come_from_where_the_page_stopped(room, browse, lina):
 
 
 @pytest.mark.parametrize("name", ["messages", "admission", "end", "devices"])
-def test_strangers_find_nothing_and_visitors_sign_in(room, browse, mateo, other, name):
+def test_strangers_find_nothing_and_visitors_sign_in(
+    room: Consultation, browse: Browse, mateo: Patient, other: Doctor, name: str
+) -> None:
     for stranger in (mateo.user, other.user):
         answer = browse(stranger).post(url(room, name), message(), JSON)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -83,7 +91,7 @@ def test_strangers_find_nothing_and_visitors_sign_in(room, browse, mateo, other,
     assert RoomEvent.objects.count() == 0
 
 
-def test_only_the_doctor_lets_in_and_ends(room, browse, amira, lina):
+def test_only_the_doctor_lets_in_and_ends(room: Consultation, browse: Browse, amira: Patient, lina: Doctor) -> None:
     patient, doctor = browse(amira.user), browse(lina.user)
     let_in = {"id": "let-in", "participant": str(seat(room, "patient").pk)}
     for name, body in (("admission", let_in), ("end", {"id": "end"})):
@@ -96,7 +104,9 @@ def test_only_the_doctor_lets_in_and_ends(room, browse, amira, lina):
     assert [row.kind for row in RoomEvent.objects.order_by("seq")] == ["admitted", "ended"]
 
 
-def test_letting_in_somebody_who_is_not_waiting_is_refused_with_a_sentence(room, browse, lina):
+def test_letting_in_somebody_who_is_not_waiting_is_refused_with_a_sentence(
+    room: Consultation, browse: Browse, lina: Doctor
+) -> None:
     answer = browse(lina.user).post(url(room, "admission"), {"id": "x", "participant": str(uuid4())}, JSON)
     assert (answer.status_code, answer.json()["code"]) == (409, "not_waiting")
     assert answer["Content-Type"] == "application/problem+json"
@@ -118,47 +128,51 @@ def test_letting_in_somebody_who_is_not_waiting_is_refused_with_a_sentence(room,
         {"id": "x", "text": "a\u0000b"},
     ],
 )
-def test_a_message_that_is_none_is_refused(room, browse, lina, body):
+def test_a_message_that_is_none_is_refused(
+    room: Consultation, browse: Browse, lina: Doctor, body: dict[str, Any]
+) -> None:
     answer = browse(lina.user).post(url(room, "messages"), body, JSON)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
     assert RoomEvent.objects.count() == 0
 
 
-def test_bodies_that_are_not_json_or_too_large_are_refused(room, browse, lina):
+def test_bodies_that_are_not_json_or_too_large_are_refused(room: Consultation, browse: Browse, lina: Doctor) -> None:
     client = browse(lina.user)
     assert client.post(url(room, "messages"), "{", JSON).status_code == 400
     assert client.post(url(room, "messages"), "x" * 70_000, JSON).status_code == 413
     assert client.post(url(room, "messages"), {"id": "x", "text": "form"}).status_code == 415
 
 
-def test_the_longest_message_in_the_widest_letters_fits(room, browse, lina):
+def test_the_longest_message_in_the_widest_letters_fits(room: Consultation, browse: Browse, lina: Doctor) -> None:
     text = "𝒳" * 4000
     answer = browse(lina.user).post(url(room, "messages"), message(text), JSON)
     assert answer.status_code == 201
     assert RoomEvent.objects.get().body == {"x": text}
 
 
-def test_a_flood_of_messages_is_slowed_down(room, browse, lina):
+def test_a_flood_of_messages_is_slowed_down(room: Consultation, browse: Browse, lina: Doctor) -> None:
     client = browse(lina.user)
     codes = [client.post(url(room, "messages"), message(), JSON).status_code for _ in range(61)]
     assert (codes[:60], codes[60]) == ([201] * 60, 429)
 
 
-def test_without_a_token_of_our_page_nothing_is_written(room, lina):
+def test_without_a_token_of_our_page_nothing_is_written(room: Consultation, lina: Doctor) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(lina.user, backend="telemed.accounts.backends.Password")
     assert client.post(url(room, "messages"), message(), JSON).status_code == 403
     assert RoomEvent.objects.count() == 0
 
 
-def test_the_device_check_is_kept_for_the_doctor(room, browse, amira):
+def test_the_device_check_is_kept_for_the_doctor(room: Consultation, browse: Browse, amira: Patient) -> None:
     said = {"camera": "denied", "microphone": "ok", "speaker": "ok", "connection": "fair", "sound_only": True}
     assert browse(amira.user).post(url(room, "devices"), said, JSON).status_code == 204
     assert seat(room, "patient").devices == {**said, "at": clock.now().isoformat()}
     assert browse(amira.user).post(url(room, "devices"), {**said, "camera": "<b>"}, JSON).status_code == 400
 
 
-def test_reading_and_writing_is_in_the_log_of_accesses(room, browse, lina, amira):
+def test_reading_and_writing_is_in_the_log_of_accesses(
+    room: Consultation, browse: Browse, lina: Doctor, amira: Patient
+) -> None:
     client = browse(lina.user)
     client.post(url(room, "messages"), message(), JSON)
     client.get(url(room, "events"))

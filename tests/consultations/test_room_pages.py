@@ -9,57 +9,66 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from consultations.actions import chat, rooms, visits
-from consultations.models import Participant, RoomEvent
+from consultations.models import Appointment, Participant, RoomEvent
+from doctors.models import Doctor
 from patients.actions import sharing
+from patients.models import Patient
 from telemed.core import clock
 from telemed.core.models import AuditEvent
 from tests import cast
+from tests.conftest import Answer, Browse, Time
 
 pytestmark = pytest.mark.django_db
 CHECKED = {"camera": "ok", "microphone": "ok", "speaker": "ok", "connection": "good", "sound_only": False}
 
 
-def seat(visit, role):
+def seat(visit: Appointment, role: str) -> Participant:
     rows = Participant.objects.select_related("consultation__appointment", "user")
     return rows.get(consultation__appointment=visit, role=role)
 
 
-def say(visit, role, text):
+def say(visit: Appointment, role: str, text: str) -> None:
     me = seat(visit, role)
     chat.write(me, text, client_id=uuid4().hex, by=me.user, now=clock.now())
 
 
-def come(visit, role):
+def come(visit: Appointment, role: str) -> None:
     me = seat(visit, role)
     rooms.enter(me.pk, socket=f"hub.{role}", instance=role, take=False, by=me.user, now=clock.now())
 
 
-def text_of(answer):
+def text_of(answer: Answer) -> str:
     return " ".join(answer.content.decode().split())
 
 
 # --- the patient's way
-def test_the_check_can_be_done_days_before_and_says_when_the_room_opens(visit, amira, browse):
+def test_the_check_can_be_done_days_before_and_says_when_the_room_opens(
+    visit: Appointment, amira: Patient, browse: Browse
+) -> None:
     answer = browse(amira.user).get(f"/visits/{visit.pk}/room/")
     assert answer.status_code == 200
     assert "The room opens on Sunday, 22 November 2026 at 10:25" in text_of(answer)
     assert "camera=(self)" in answer["Permissions-Policy"]
 
 
-def test_before_it_opens_the_room_says_when(visit, amira, lina, browse):
+def test_before_it_opens_the_room_says_when(visit: Appointment, amira: Patient, lina: Doctor, browse: Browse) -> None:
     for user, path in ((amira.user, f"/visits/{visit.pk}/room/wait/"), (lina.user, f"/clinic/visits/{visit.pk}/room/")):
         answer = browse(user).get(path)
         assert answer.status_code == 200
         assert "The room opens at 10:25" in text_of(answer)
 
 
-def test_who_did_not_check_the_devices_is_sent_there_first(visit, amira, browse, time):
+def test_who_did_not_check_the_devices_is_sent_there_first(
+    visit: Appointment, amira: Patient, browse: Browse, time: Time
+) -> None:
     time.move(minutes=35)
     answer = browse(amira.user).get(f"/visits/{visit.pk}/room/wait/")
     assert (answer.status_code, answer["Location"]) == (302, f"/visits/{visit.pk}/room/")
 
 
-def test_the_waiting_room_and_the_call_are_one_document(visit, amira, lina, browse, time):
+def test_the_waiting_room_and_the_call_are_one_document(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse, time: Time
+) -> None:
     time.move(minutes=35)
     chat.keep_devices(seat(visit, "patient"), CHECKED, now=clock.now())
     client = browse(amira.user)
@@ -75,7 +84,9 @@ def test_the_waiting_room_and_the_call_are_one_document(visit, amira, lina, brow
     assert 'data-view="wait" hidden>' in text_of(client.get(f"/visits/{visit.pk}/room/call/"))
 
 
-def test_a_late_doctor_is_called_late_and_the_money_is_spoken_of(visit, amira, browse, time):
+def test_a_late_doctor_is_called_late_and_the_money_is_spoken_of(
+    visit: Appointment, amira: Patient, browse: Browse, time: Time
+) -> None:
     time.move(minutes=57)
     chat.keep_devices(seat(visit, "patient"), CHECKED, now=clock.now())
     page = text_of(browse(amira.user).get(f"/visits/{visit.pk}/room/wait/"))
@@ -84,18 +95,22 @@ def test_a_late_doctor_is_called_late_and_the_money_is_spoken_of(visit, amira, b
 
 
 @pytest.mark.parametrize("path", ["room/", "room/wait/", "room/call/", "after/"])
-def test_strangers_find_no_room(visit, mateo, lina, other, browse, path):
+def test_strangers_find_no_room(
+    visit: Appointment, mateo: Patient, lina: Doctor, other: Doctor, browse: Browse, path: str
+) -> None:
     for stranger in (mateo.user, other.user, lina.user):
         assert browse(stranger).get(f"/visits/{visit.pk}/{path}").status_code == 404
     assert Client().get(f"/visits/{visit.pk}/{path}").status_code == 302
 
 
-def test_the_doctors_room_is_the_doctors(visit, amira, other, browse):
+def test_the_doctors_room_is_the_doctors(visit: Appointment, amira: Patient, other: Doctor, browse: Browse) -> None:
     for stranger in (amira.user, other.user):
         assert browse(stranger).get(f"/clinic/visits/{visit.pk}/room/").status_code == 404
 
 
-def test_the_doctor_sees_who_waits_and_the_access_is_logged(visit, lina, browse, time, amira):
+def test_the_doctor_sees_who_waits_and_the_access_is_logged(
+    visit: Appointment, lina: Doctor, browse: Browse, time: Time, amira: Patient
+) -> None:
     time.move(minutes=35)
     page = text_of(browse(lina.user).get(f"/clinic/visits/{visit.pk}/room/"))
     assert "Amira Osman is waiting" in page
@@ -103,14 +118,16 @@ def test_the_doctor_sees_who_waits_and_the_access_is_logged(visit, lina, browse,
     assert AuditEvent.objects.filter(action="read", entity="patients.chart", patient_id=amira.pk).count() == 1
 
 
-def test_after_leaving_the_way_back_is_open(visit, amira, browse, time):
+def test_after_leaving_the_way_back_is_open(visit: Appointment, amira: Patient, browse: Browse, time: Time) -> None:
     time.move(minutes=45)
     page = text_of(browse(amira.user).get(f"/visits/{visit.pk}/after/"))
     assert "You left the room" in page
     assert "Go back in" in page
 
 
-def test_after_the_visit_the_room_leads_to_what_there_is(visit, amira, lina, browse, time):
+def test_after_the_visit_the_room_leads_to_what_there_is(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse, time: Time
+) -> None:
     time.move(minutes=41)
     for role in ("patient", "doctor"):
         come(visit, role)
@@ -126,14 +143,16 @@ def test_after_the_visit_the_room_leads_to_what_there_is(visit, amira, lina, bro
     assert "This visit has ended" in text_of(browse(lina.user).get(f"/clinic/visits/{visit.pk}/room/"))
 
 
-def test_a_cancelled_visit_says_so(visit, amira, lina, browse):
+def test_a_cancelled_visit_says_so(visit: Appointment, amira: Patient, lina: Doctor, browse: Browse) -> None:
     visits.cancel(visit, by=amira.user, now=clock.now())
     assert "Your visit was cancelled" in text_of(browse(amira.user).get(f"/visits/{visit.pk}/after/"))
     assert "This visit was cancelled" in text_of(browse(lina.user).get(f"/clinic/visits/{visit.pk}/room/"))
 
 
 # --- messages
-def test_a_message_works_as_a_plain_form_and_twice_writes_once(visit, amira, lina, browse):
+def test_a_message_works_as_a_plain_form_and_twice_writes_once(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse
+) -> None:
     client, path = browse(amira.user), f"/messages/{visit.consultation.pk}/"
     body = {"text": "Do I need my tablets?", "client_id": "once"}
     for _ in range(2):
@@ -146,21 +165,25 @@ def test_a_message_works_as_a_plain_form_and_twice_writes_once(visit, amira, lin
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 4001])
-def test_a_message_that_cannot_be_sent_is_kept_in_the_form(visit, amira, browse, text):
+def test_a_message_that_cannot_be_sent_is_kept_in_the_form(
+    visit: Appointment, amira: Patient, browse: Browse, text: str
+) -> None:
     answer = browse(amira.user).post(f"/messages/{visit.consultation.pk}/", {"text": text, "client_id": "x"})
     assert answer.status_code == 422
     assert text.strip() in answer.content.decode()
     assert RoomEvent.objects.count() == 0
 
 
-def test_what_people_write_is_shown_as_text(visit, amira, browse):
+def test_what_people_write_is_shown_as_text(visit: Appointment, amira: Patient, browse: Browse) -> None:
     say(visit, "doctor", "<script>alert(1)</script>")
     page = browse(amira.user).get(f"/messages/{visit.consultation.pk}/").content.decode()
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
 
 
-def test_unread_counts_fall_when_the_conversation_is_opened(visit, amira, lina, browse):
+def test_unread_counts_fall_when_the_conversation_is_opened(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse
+) -> None:
     say(visit, "doctor", "Please bring your diary")
     say(visit, "doctor", "And your tablets")
     say(visit, "patient", "I will")
@@ -175,7 +198,9 @@ def test_unread_counts_fall_when_the_conversation_is_opened(visit, amira, lina, 
     assert "I will" not in clinic, "what was written is opened, and logged, one conversation at a time"
 
 
-def test_strangers_find_no_conversation(visit, amira, mateo, lina, other, browse):
+def test_strangers_find_no_conversation(
+    visit: Appointment, amira: Patient, mateo: Patient, lina: Doctor, other: Doctor, browse: Browse
+) -> None:
     say(visit, "doctor", "For Amira only")
     room = visit.consultation.pk
     for user, path in (
@@ -188,21 +213,25 @@ def test_strangers_find_no_conversation(visit, amira, mateo, lina, other, browse
     assert "Amira" not in text_of(browse(other.user).get("/clinic/messages/"))
 
 
-def test_a_doctor_whose_access_was_closed_reads_no_more(visit, amira, lina, browse, time):
+def test_a_doctor_whose_access_was_closed_reads_no_more(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse, time: Time
+) -> None:
     say(visit, "patient", "A secret")
     sharing.close(source_id=visit.pk, by=amira.user, now=clock.now())
     assert browse(lina.user).get(f"/clinic/messages/{visit.consultation.pk}/").status_code == 404
     assert "Amira" not in text_of(browse(lina.user).get("/clinic/messages/"))
 
 
-def test_opening_a_conversation_is_logged(visit, amira, lina, browse):
+def test_opening_a_conversation_is_logged(visit: Appointment, amira: Patient, lina: Doctor, browse: Browse) -> None:
     browse(lina.user).get(f"/clinic/messages/{visit.consultation.pk}/")
     line = AuditEvent.objects.filter(entity="consultations.thread").get()
     assert (line.action, line.actor_id, line.patient_id) == ("read", lina.user_id, amira.pk)
 
 
 @pytest.mark.parametrize(("role", "path"), [("patient", "/messages/"), ("doctor", "/clinic/messages/")])
-def test_a_longer_list_asks_no_more_questions(visit, amira, lina, browse, role, path):
+def test_a_longer_list_asks_no_more_questions(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse, role: str, path: str
+) -> None:
     client = browse((amira if role == "patient" else lina).user)
     say(visit, "doctor", "one")
 

@@ -1,44 +1,49 @@
 """The door of the room, and who hears what in it."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pytest_django import Settings
 
 from consultations.actions import chat, rooms, visits
-from consultations.models import Participant, RoomEvent
+from consultations.models import Appointment, Consultation, Participant, RoomEvent
+from doctors.models import Doctor
+from patients.models import Patient
 from telemed.core import clock, sockets
 from telemed.core.realtime import hub
+from tests.conftest import Time
 from tests.consultations.room_kit import Page, db, end_hub, enter, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-async def calm() -> Any:
+async def calm() -> AsyncIterator[None]:
     """Every test has its own loop and therefore its own hub."""
     yield
     await end_hub()
 
 
 @pytest.fixture
-def room(visit, time, calm):
+def room(visit: Appointment, time: Time, calm: None) -> Consultation:
     """Amira's visit, five minutes before it starts."""
     time.move(minutes=35)
     return visit.consultation
 
 
 @pytest.fixture
-def keys(room, amira, lina, mateo):
+def keys(room: Consultation, amira: Patient, lina: Doctor, mateo: Patient) -> dict[str, str]:
     return {"amira": session_of(amira.user), "lina": session_of(lina.user), "mateo": session_of(mateo.user)}
 
 
-def seats(room) -> dict[str, Participant]:
+def seats(room: Consultation) -> dict[str, Participant]:
     return {seat.role: seat for seat in Participant.objects.filter(consultation=room)}
 
 
-async def both(room, keys) -> tuple[Page, Page]:
+async def both(room: Consultation, keys: dict[str, str]) -> tuple[Page, Page]:
     """The doctor and the patient, let in, with nothing left to hear."""
     patient = await enter(room.pk, keys["amira"])
     doctor = await enter(room.pk, keys["lina"])
@@ -49,13 +54,13 @@ async def both(room, keys) -> tuple[Page, Page]:
     return doctor, patient
 
 
-def admit(room) -> None:
+def admit(room: Consultation) -> None:
     doctor = Participant.objects.get(consultation=room, role="doctor")
     guest = Participant.objects.get(consultation=room, role="patient")
     rooms.admit(doctor, guest.pk, client_id=uuid4().hex, by=doctor.user, now=clock.now())
 
 
-def write(room, role: str, text: str, client_id: str = "") -> Any:
+def write(room: Consultation, role: str, text: str, client_id: str = "") -> Any:
     seat = Participant.objects.select_related("consultation__appointment", "user").get(consultation=room, role=role)
     return chat.write(seat, text, client_id=client_id or uuid4().hex, by=seat.user, now=clock.now())
 
@@ -67,31 +72,33 @@ async def code_at(room_id: UUID, cookie: str = "") -> int:
 
 
 # --- the door
-async def test_without_a_session_the_door_says_sign_in(room):
+async def test_without_a_session_the_door_says_sign_in(room: Consultation) -> None:
     assert await code_at(room.pk) == 4401
 
 
-async def test_a_stranger_is_denied_and_cannot_tell_a_room_from_none(room, keys):
+async def test_a_stranger_is_denied_and_cannot_tell_a_room_from_none(room: Consultation, keys: dict[str, str]) -> None:
     assert await code_at(room.pk, keys["mateo"]) == 4403
     assert await code_at(uuid4(), keys["mateo"]) == 4403
 
 
-async def test_before_the_room_opens_it_says_early(room, keys, time):
+async def test_before_the_room_opens_it_says_early(room: Consultation, keys: dict[str, str], time: Time) -> None:
     time.move(minutes=-30)
     assert await code_at(room.pk, keys["amira"]) == 4425
 
 
-async def test_after_the_visit_it_says_ended(room, keys, time):
+async def test_after_the_visit_it_says_ended(room: Consultation, keys: dict[str, str], time: Time) -> None:
     time.move(hours=2)
     assert await code_at(room.pk, keys["amira"]) == 4410
 
 
-async def test_a_page_of_another_site_is_refused(room, keys):
+async def test_a_page_of_another_site_is_refused(room: Consultation, keys: dict[str, str]) -> None:
     page = Page(f"/ws/rooms/{room.pk}/", keys["amira"], origin="https://evil.example")
     assert not await page.open()
 
 
-async def test_a_disabled_person_is_put_out_within_the_minute(room, keys, amira, monkeypatch):
+async def test_a_disabled_person_is_put_out_within_the_minute(
+    room: Consultation, keys: dict[str, str], amira: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sockets.Socket, "RECHECK_SECONDS", 0.1)
     patient = await enter(room.pk, keys["amira"])
     amira.user.is_active = False
@@ -99,14 +106,16 @@ async def test_a_disabled_person_is_put_out_within_the_minute(room, keys, amira,
     assert await patient.closed() == 4401
 
 
-async def test_who_says_nothing_is_closed(room, keys, monkeypatch):
+async def test_who_says_nothing_is_closed(
+    room: Consultation, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("consultations.consumers.room.HELLO_SECONDS", 0.1)
     page = Page(f"/ws/rooms/{room.pk}/", keys["amira"])
     await page.open()
     assert await page.closed() == 4408
 
 
-async def test_the_first_frame_must_be_hello(room, keys):
+async def test_the_first_frame_must_be_hello(room: Consultation, keys: dict[str, str]) -> None:
     page = Page(f"/ws/rooms/{room.pk}/", keys["amira"])
     await page.open()
     await page.say("typing")
@@ -114,7 +123,7 @@ async def test_the_first_frame_must_be_hello(room, keys):
 
 
 # --- waiting
-async def test_a_waiting_patient_sees_nobody_and_no_event(room, keys):
+async def test_a_waiting_patient_sees_nobody_and_no_event(room: Consultation, keys: dict[str, str]) -> None:
     await db(write, room, "doctor", "Are you there?")
     doctor = await enter(room.pk, keys["lina"])
     patient = await enter(room.pk, keys["amira"])
@@ -137,7 +146,7 @@ async def test_a_waiting_patient_sees_nobody_and_no_event(room, keys):
     ],
     ids=["rtc", "cur", "sync", "typing"],
 )
-async def test_a_waiting_patient_cannot_speak(room, keys, frame):
+async def test_a_waiting_patient_cannot_speak(room: Consultation, keys: dict[str, str], frame: dict[str, Any]) -> None:
     doctor = await enter(room.pk, keys["lina"])
     patient = await enter(room.pk, keys["amira"])
     await doctor.heard()
@@ -146,7 +155,7 @@ async def test_a_waiting_patient_cannot_speak(room, keys, frame):
     assert await doctor.quiet()
 
 
-async def test_being_let_in_brings_the_people_and_the_log(room, keys):
+async def test_being_let_in_brings_the_people_and_the_log(room: Consultation, keys: dict[str, str]) -> None:
     patient = await enter(room.pk, keys["amira"])
     doctor = await enter(room.pk, keys["lina"])
     await db(write, room, "doctor", "Welcome")
@@ -160,7 +169,7 @@ async def test_being_let_in_brings_the_people_and_the_log(room, keys):
     assert (await doctor.until("ev"))["k"] == "admitted"
 
 
-async def test_the_doctor_learns_how_the_device_check_went(room, keys):
+async def test_the_doctor_learns_how_the_device_check_went(room: Consultation, keys: dict[str, str]) -> None:
     doctor = await enter(room.pk, keys["lina"])
     checked = {"camera": "denied", "microphone": "ok", "speaker": "ok", "connection": "good", "sound_only": True}
     await db(lambda: chat.keep_devices(seats(room)["patient"], checked, now=clock.now()))
@@ -171,7 +180,9 @@ async def test_the_doctor_learns_how_the_device_check_went(room, keys):
 
 
 # --- signalling
-async def test_signals_reach_the_other_side_only_and_are_stored_nowhere(room, keys):
+async def test_signals_reach_the_other_side_only_and_are_stored_nowhere(
+    room: Consultation, keys: dict[str, str]
+) -> None:
     doctor, patient = await both(room, keys)
     signal = {"g": 0, "d": {"type": "offer", "sdp": "v=0"}, "c": [{"candidate": "x"}]}
     await doctor.say("rtc", to=patient.pid, ep=1, b=signal)
@@ -180,7 +191,7 @@ async def test_signals_reach_the_other_side_only_and_are_stored_nowhere(room, ke
     assert await db(lambda: [row.kind for row in RoomEvent.objects.all()]) == ["admitted"]
 
 
-async def test_signals_for_an_older_page_are_dropped(room, keys):
+async def test_signals_for_an_older_page_are_dropped(room: Consultation, keys: dict[str, str]) -> None:
     doctor, patient = await both(room, keys)
     await doctor.say("rtc", to=patient.pid, ep=0, b={"g": 0})
     assert await patient.quiet()
@@ -199,14 +210,18 @@ async def test_signals_for_an_older_page_are_dropped(room, keys):
         None,
     ],
 )
-async def test_what_is_not_a_signal_is_refused(room, keys, body):
+async def test_what_is_not_a_signal_is_refused(
+    room: Consultation, keys: dict[str, str], body: dict[str, Any] | list[Any] | None
+) -> None:
     doctor, patient = await both(room, keys)
     await doctor.say("rtc", to=patient.pid, ep=1, b=body)
     assert (await doctor.next())["code"] == "bad"
     assert await patient.quiet()
 
 
-async def test_signals_reach_nobody_outside_the_room(room, keys, visit, mateo, other, time):
+async def test_signals_reach_nobody_outside_the_room(
+    room: Consultation, keys: dict[str, str], visit: Appointment, mateo: Patient, other: Doctor, time: Time
+) -> None:
     from tests import cast
 
     stranger = await db(lambda: cast.visit(mateo, other, now=clock.now()).consultation)
@@ -235,7 +250,9 @@ async def test_signals_reach_nobody_outside_the_room(room, keys, visit, mateo, o
         "wide",
     ],
 )
-async def test_malformed_and_oversized_frames_close_the_socket_and_the_server_lives(room, keys, text):
+async def test_malformed_and_oversized_frames_close_the_socket_and_the_server_lives(
+    room: Consultation, keys: dict[str, str], text: str
+) -> None:
     doctor, patient = await both(room, keys)
     await patient.raw(text)
     assert await patient.closed() == 4400
@@ -243,7 +260,7 @@ async def test_malformed_and_oversized_frames_close_the_socket_and_the_server_li
     assert (await doctor.until("pong"))["t"] == "pong"
 
 
-async def test_a_binary_frame_closes_the_socket(room, keys):
+async def test_a_binary_frame_closes_the_socket(room: Consultation, keys: dict[str, str]) -> None:
     patient = await enter(room.pk, keys["amira"])
     await patient.raw_bytes(b"\x00")
     assert await patient.closed() == 4400
@@ -260,7 +277,9 @@ async def test_a_binary_frame_closes_the_socket(room, keys):
         {"t": "rtc", "to": [], "ep": 1, "b": {"g": 0}},
     ],
 )
-async def test_a_frame_with_wrong_values_is_refused_and_the_socket_stays(room, keys, frame):
+async def test_a_frame_with_wrong_values_is_refused_and_the_socket_stays(
+    room: Consultation, keys: dict[str, str], frame: dict[str, Any]
+) -> None:
     doctor, _ = await both(room, keys)
     await doctor.raw(json.dumps(frame))
     assert await doctor.next() == {"t": "nak", "id": None, "code": "bad"}
@@ -268,7 +287,7 @@ async def test_a_frame_with_wrong_values_is_refused_and_the_socket_stays(room, k
     assert await doctor.next() == {"t": "pong"}
 
 
-async def test_a_flood_is_refused_and_then_closed(room, keys):
+async def test_a_flood_is_refused_and_then_closed(room: Consultation, keys: dict[str, str]) -> None:
     doctor, _ = await both(room, keys)
     for _ in range(5):
         await doctor.say("typing")
@@ -280,7 +299,7 @@ async def test_a_flood_is_refused_and_then_closed(room, keys):
 
 
 # --- one socket for one seat
-async def test_a_second_tab_is_told_busy_and_may_take_over(room, keys):
+async def test_a_second_tab_is_told_busy_and_may_take_over(room: Consultation, keys: dict[str, str]) -> None:
     first = await enter(room.pk, keys["amira"])
     second = Page(f"/ws/rooms/{room.pk}/", keys["amira"])
     await second.open()
@@ -292,7 +311,7 @@ async def test_a_second_tab_is_told_busy_and_may_take_over(room, keys):
     assert await db(lambda: seats(room)["patient"].state) == "waiting"
 
 
-async def test_who_was_told_busy_hears_nothing(room, keys):
+async def test_who_was_told_busy_hears_nothing(room: Consultation, keys: dict[str, str]) -> None:
     doctor, patient = await both(room, keys)
     second = Page(f"/ws/rooms/{room.pk}/", keys["amira"])
     await second.open()
@@ -304,7 +323,7 @@ async def test_who_was_told_busy_hears_nothing(room, keys):
 
 
 # --- coming back
-async def test_coming_back_brings_exactly_what_was_missed(room, keys):
+async def test_coming_back_brings_exactly_what_was_missed(room: Consultation, keys: dict[str, str]) -> None:
     doctor, patient = await both(room, keys)
     await db(write, room, "doctor", "one")
     last = (await patient.until("ev"))["s"]
@@ -322,7 +341,7 @@ async def test_coming_back_brings_exactly_what_was_missed(room, keys):
     assert (await again.until("ev"))["b"] == {"x": "four"}
 
 
-async def test_a_gap_is_filled_on_request(room, keys):
+async def test_a_gap_is_filled_on_request(room: Consultation, keys: dict[str, str]) -> None:
     _doctor, patient = await both(room, keys)
     for number in range(5):
         await db(write, room, "doctor", str(number))
@@ -333,14 +352,18 @@ async def test_a_gap_is_filled_on_request(room, keys):
     assert frame["more"] is False
 
 
-async def test_a_lost_frame_shows_in_the_next_beat(room, keys, settings):
+async def test_a_lost_frame_shows_in_the_next_beat(
+    room: Consultation, keys: dict[str, str], settings: Settings
+) -> None:
     settings.ROOM = {**settings.ROOM, "beat_seconds": 0.2}
     _doctor, patient = await both(room, keys)
     waiting = await patient.until("beat")
     assert waiting["head"] == await db(RoomEvent.objects.count)
 
 
-async def test_an_answer_of_the_doctor_ends_it_for_everyone(room, keys, time):
+async def test_an_answer_of_the_doctor_ends_it_for_everyone(
+    room: Consultation, keys: dict[str, str], time: Time
+) -> None:
     doctor, patient = await both(room, keys)
     time.move(minutes=10)
     await db(lambda: rooms.end(seats(room)["doctor"], client_id="end", by=seats(room)["doctor"].user, now=clock.now()))
@@ -349,15 +372,18 @@ async def test_an_answer_of_the_doctor_ends_it_for_everyone(room, keys, time):
     assert await doctor.closed() == 4410
 
 
-async def test_a_cancelled_visit_empties_the_waiting_room(room, keys, visit, lina):
+async def test_a_cancelled_visit_empties_the_waiting_room(
+    room: Consultation, keys: dict[str, str], visit: Appointment, lina: Doctor
+) -> None:
     patient = await enter(room.pk, keys["amira"])
     await db(lambda: visits.cancel(visit, by=lina.user, now=clock.now()))
     assert await patient.closed() == 4410
 
 
-async def test_when_redis_goes_away_the_sockets_say_come_back(room, keys):
+async def test_when_redis_goes_away_the_sockets_say_come_back(room: Consultation, keys: dict[str, str]) -> None:
     doctor, patient = await both(room, keys)
-    await hub().subscription.connection.disconnect()
+    line: Any = hub().subscription.connection
+    await line.disconnect()
     assert await patient.closed() == 1012
     assert await doctor.closed() == 1012
     await patient.gone()
@@ -367,12 +393,16 @@ async def test_when_redis_goes_away_the_sockets_say_come_back(room, keys):
     assert (await again.hello())["resumed"]
 
 
-async def test_who_comes_while_redis_is_away_is_told_to_come_back(room, keys, settings):
+async def test_who_comes_while_redis_is_away_is_told_to_come_back(
+    room: Consultation, keys: dict[str, str], settings: Settings
+) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert await code_at(room.pk, keys["amira"]) == 1012
 
 
-async def test_leaving_is_seen_at_once_and_coming_back_needs_no_second_admission(room, keys):
+async def test_leaving_is_seen_at_once_and_coming_back_needs_no_second_admission(
+    room: Consultation, keys: dict[str, str]
+) -> None:
     doctor, patient = await both(room, keys)
     await patient.say("bye")
     assert await patient.closed() == 1000
@@ -381,7 +411,7 @@ async def test_leaving_is_seen_at_once_and_coming_back_needs_no_second_admission
     assert (again.welcome["adm"], again.welcome["ep"]) == (True, 2)
 
 
-async def test_receipts_never_run_ahead_of_the_log(room, keys):
+async def test_receipts_never_run_ahead_of_the_log(room: Consultation, keys: dict[str, str]) -> None:
     doctor, patient = await both(room, keys)
     await db(write, room, "doctor", "Read me")
     await patient.heard()
@@ -391,7 +421,9 @@ async def test_receipts_never_run_ahead_of_the_log(room, keys):
     assert await doctor.until("cur") == {"t": "cur", "pid": patient.pid, "d": 2, "r": 2}
 
 
-async def test_turn_credentials_say_nothing_about_the_person(room, keys, settings, amira):
+async def test_turn_credentials_say_nothing_about_the_person(
+    room: Consultation, keys: dict[str, str], settings: Settings, amira: Patient
+) -> None:
     settings.TURN = {"urls": ["stun:turn.example:3478", "turn:turn.example:3478"], "secret": "s" * 32, "ttl": 600}
     patient = await enter(room.pk, keys["amira"])
     await patient.say("ice")

@@ -1,21 +1,25 @@
 """Visits: found, listed, cancelled, settled by who came; people are told once and in their own hours."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import icalendar
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from consultations import tasks
 from consultations.actions import visits
-from consultations.models import Consultation, Participant, Reminder
+from consultations.models import Appointment, Consultation, Participant, Reminder
+from doctors.models import Doctor
 from patients.models import Grant, Patient
 from telemed.core.models import Delivery, Event
 from telemed.core.tasks import sweep
 from telemed.notifications.models import Message
 from tests import cast
+from tests.conftest import Browse, Time
 
 
-def deliver(time):
+def deliver(time: Time) -> None:
     """Let the workers do what is due."""
     time.move(seconds=30)
     sweep()
@@ -25,7 +29,16 @@ def sent(kind: str, channel: str = "email") -> list[Message]:
     return list(Message.objects.filter(kind=kind, channel=channel).order_by("id"))
 
 
-def test_both_sides_are_told_once_with_a_calendar_file_in_their_own_zone(amira, now, time):
+def event_of(calendar: str | bytes) -> icalendar.Event:
+    """The one event of a calendar file."""
+    event = next(iter(icalendar.Calendar.from_ical(calendar).walk("VEVENT")))
+    assert isinstance(event, icalendar.Event)
+    return event
+
+
+def test_both_sides_are_told_once_with_a_calendar_file_in_their_own_zone(
+    amira: Patient, now: datetime, time: Time
+) -> None:
     kofi = cast.doctor("kofi@example.com", "Dr Kofi", now=now, zone="Africa/Nairobi", registration="K 1")
     appointment = cast.visit(amira, kofi, now=now, starts_at=now + timedelta(days=1))
     deliver(time)
@@ -35,15 +48,17 @@ def test_both_sides_are_told_once_with_a_calendar_file_in_their_own_zone(amira, 
     assert "10:00 London (GMT)" in patient.body
     assert "13:00 Nairobi" in doctor.body
     assert "Amira" not in doctor.body + doctor.subject + doctor.attachments[0]["content"]
-    event = next(iter(icalendar.Calendar.from_ical(patient.attachments[0]["content"]).walk("VEVENT")))
+    event = event_of(patient.attachments[0]["content"])
     assert (event["summary"], event.start) == ("Appointment", appointment.starts_at)
     assert "Headaches" not in patient.attachments[0]["content"]
-    theirs = next(iter(icalendar.Calendar.from_ical(doctor.attachments[0]["content"]).walk("VEVENT")))
+    theirs = event_of(doctor.attachments[0]["content"])
     assert (theirs.start, str(theirs["dtstart"].params["TZID"])) == (appointment.starts_at, "Africa/Nairobi")
     assert len(sent("visit.confirmed", "inbox")) == 2
 
 
-def test_a_person_with_a_mobile_only_is_told_by_text_message(amira, lina, now, time):
+def test_a_person_with_a_mobile_only_is_told_by_text_message(
+    amira: Patient, lina: Doctor, now: datetime, time: Time
+) -> None:
     amira.user.email, amira.user.phone = None, "+447400123456"
     amira.user.save()
     cast.visit(amira, lina, now=now)
@@ -51,7 +66,7 @@ def test_a_person_with_a_mobile_only_is_told_by_text_message(amira, lina, now, t
     assert [row.address for row in sent("visit.confirmed", "sms")] == ["+447400123456"]
 
 
-def test_words_are_in_the_language_of_the_reader(amira, lina, now, time):
+def test_words_are_in_the_language_of_the_reader(amira: Patient, lina: Doctor, now: datetime, time: Time) -> None:
     amira.user.language = "ar"
     amira.user.save()
     cast.visit(amira, lina, now=now)
@@ -62,7 +77,7 @@ def test_words_are_in_the_language_of_the_reader(amira, lina, now, time):
     }
 
 
-def test_reminders_are_sent_once_at_their_times(amira, lina, now, time):
+def test_reminders_are_sent_once_at_their_times(amira: Patient, lina: Doctor, now: datetime, time: Time) -> None:
     cast.visit(amira, lina, now=now, starts_at=now + timedelta(days=3))
     for _ in range(3):
         tasks.remind()
@@ -77,7 +92,9 @@ def test_reminders_are_sent_once_at_their_times(amira, lina, now, time):
     assert "in 15 minutes" in sent("visit.reminder")[-1].subject
 
 
-def test_a_worker_that_was_down_catches_up_with_what_still_makes_sense(amira, lina, now, time):
+def test_a_worker_that_was_down_catches_up_with_what_still_makes_sense(
+    amira: Patient, lina: Doctor, now: datetime, time: Time
+) -> None:
     cast.visit(amira, lina, now=now, starts_at=now + timedelta(days=3))
     time.move(days=2, hours=23, minutes=50)  # both reminders are due now
     tasks.remind()
@@ -88,7 +105,9 @@ def test_a_worker_that_was_down_catches_up_with_what_still_makes_sense(amira, li
     assert len(sent("visit.reminder")) == 2
 
 
-def test_no_reminder_of_a_visit_that_began_or_was_cancelled(amira, mateo, lina, other, now, time):
+def test_no_reminder_of_a_visit_that_began_or_was_cancelled(
+    amira: Patient, mateo: Patient, lina: Doctor, other: Doctor, now: datetime, time: Time
+) -> None:
     cast.visit(amira, lina, now=now)
     off = cast.visit(mateo, other, now=now, starts_at=now + timedelta(hours=3))
     visits.cancel(off, by=mateo.user, now=now)
@@ -98,14 +117,14 @@ def test_no_reminder_of_a_visit_that_began_or_was_cancelled(amira, mateo, lina, 
     assert set(Reminder.objects.values_list("sent", flat=True)) == {False}
 
 
-def test_cancelling_tells_both_closes_the_chart_and_frees_the_time(amira, mateo, lina, now, time):
+def test_cancelling_tells_both_closes_the_chart_and_frees_the_time(
+    amira: Patient, mateo: Patient, lina: Doctor, now: datetime, time: Time
+) -> None:
     appointment = cast.visit(amira, lina, now=now, starts_at=now + timedelta(days=1))
     visits.cancel(appointment, by=amira.user, now=now)
     deliver(time)
     assert [row.address for row in sent("visit.cancelled")] == ["amira@example.com", "lina@example.com"]
-    cancelled = next(
-        iter(icalendar.Calendar.from_ical(sent("visit.cancelled")[0].attachments[0]["content"]).walk("VEVENT"))
-    )
+    cancelled = event_of(sent("visit.cancelled")[0].attachments[0]["content"])
     assert (cancelled["status"], cancelled["sequence"]) == ("CANCELLED", 1)
     assert Grant.objects.get().closed_at == now
     assert list(Patient.objects.for_user(lina.user)) == []
@@ -116,14 +135,16 @@ def test_cancelling_tells_both_closes_the_chart_and_frees_the_time(amira, mateo,
     ("hours", "by_patient", "refund"), [(3, True, True), (2, True, True), (1, True, False), (1, False, True)]
 )
 def test_cancelling_is_free_until_the_agreed_hour_and_always_when_the_doctor_does_it(
-    amira, lina, now, hours, by_patient, refund
-):
+    amira: Patient, lina: Doctor, now: datetime, hours: int, by_patient: bool, refund: bool
+) -> None:
     appointment = cast.visit(amira, lina, now=now, starts_at=now + timedelta(hours=hours))
     visits.cancel(appointment, by=amira.user if by_patient else lina.user, now=now)
     assert Event.objects.get(name="consultations.appointment.cancelled").data["refund"] is refund
 
 
-def test_a_visit_that_began_cannot_be_cancelled(visit, amira, now, time, browse):
+def test_a_visit_that_began_cannot_be_cancelled(
+    visit: Appointment, amira: Patient, now: datetime, time: Time, browse: Browse
+) -> None:
     time.move(minutes=41)
     answer = browse(amira.user).post(f"/visits/{visit.pk}/cancel/")
     assert answer["Location"] == f"/visits/{visit.pk}/"
@@ -131,7 +152,7 @@ def test_a_visit_that_began_cannot_be_cancelled(visit, amira, now, time, browse)
     assert visit.state == "confirmed"
 
 
-def seat(room, role, **facts):
+def seat(room: Consultation, role: str, **facts: Any) -> None:
     Participant.objects.filter(consultation=room, role=role).update(**facts)
 
 
@@ -145,7 +166,9 @@ def seat(room, role, **facts):
         ({}, {}, "missed"),
     ],
 )
-def test_the_outcome_follows_who_really_was_there(visit, now, doctor, patient, outcome):
+def test_the_outcome_follows_who_really_was_there(
+    visit: Appointment, now: datetime, doctor: dict[str, Any], patient: dict[str, Any], outcome: str
+) -> None:
     room = Consultation.objects.get(appointment=visit)
     for role, facts in (("doctor", doctor), ("patient", patient)):
         seat(room, role, **{name: now if value is True else value for name, value in facts.items()})
@@ -156,7 +179,9 @@ def test_the_outcome_follows_who_really_was_there(visit, now, doctor, patient, o
     assert Event.objects.filter(entity_id=visit.pk, name__endswith=outcome).count() == 1
 
 
-def test_a_doctor_who_did_not_come_is_apologised_for(visit, amira, now, time):
+def test_a_doctor_who_did_not_come_is_apologised_for(
+    visit: Appointment, amira: Patient, now: datetime, time: Time
+) -> None:
     room = Consultation.objects.get(appointment=visit)
     seat(room, "patient", arrived_at=now)
     visits.settle(room, by=None, now=now)
@@ -164,19 +189,21 @@ def test_a_doctor_who_did_not_come_is_apologised_for(visit, amira, now, time):
     assert [row.address for row in sent("visit.doctor_no_show")] == ["amira@example.com"]
 
 
-def test_the_calendar_file_has_the_hour_of_the_page(visit, amira, browse):
+def test_the_calendar_file_has_the_hour_of_the_page(visit: Appointment, amira: Patient, browse: Browse) -> None:
     amira.user.time_zone = "Asia/Kolkata"
     amira.user.save()
     client = browse(amira.user)
     page = client.get(f"/visits/{visit.pk}/").content.decode()
     assert "16:10" in page or "4:10" in page
     file = client.get(f"/visits/{visit.pk}.ics")
-    event = next(iter(icalendar.Calendar.from_ical(file.content).walk("VEVENT")))
+    event = event_of(file.content)
     assert (event.start.strftime("%H:%M"), event.start) == ("16:10", visit.starts_at)
     assert isinstance(event.start, datetime)
 
 
-def test_visits_take_the_same_queries_for_one_and_three(amira, lina, now, browse, django_assert_max_num_queries):
+def test_visits_take_the_same_queries_for_one_and_three(
+    amira: Patient, lina: Doctor, now: datetime, browse: Browse, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -194,6 +221,6 @@ def test_visits_take_the_same_queries_for_one_and_three(amira, lina, now, browse
     assert counts[0] == counts[1]
 
 
-def test_no_delivery_is_left_behind(visit, time):
+def test_no_delivery_is_left_behind(visit: Appointment, time: Time) -> None:
     deliver(time)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}

@@ -1,34 +1,37 @@
 """Encryption at rest: what is stored cannot be read, moved or changed."""
 
 import os
+from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.core.exceptions import FieldError
 from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from patients.models import Allergy, Patient
 from telemed.core import crypto, files
 from telemed.core.models import DataKey, StoredFile
 
 
-def stored(table: str, column: str, pk: object) -> bytes:
+def stored(table: str, column: str, pk: UUID) -> bytes:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {column} FROM {table} WHERE id = %s", [pk])
         return bytes(cursor.fetchone()[0])
 
 
-def overwrite(table: str, column: str, pk: object, value: bytes) -> None:
+def overwrite(table: str, column: str, pk: UUID, value: bytes) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {column} = %s WHERE id = %s", [value, pk])
 
 
-def test_the_column_holds_no_plain_text(amira):
+def test_the_column_holds_no_plain_text(amira: Patient) -> None:
     assert b"Amira" not in stored("patients_patient", "name", amira.pk)
     assert Patient.objects.get(pk=amira.pk).name == "Amira Osman"
 
 
-def test_every_changed_bit_is_refused(amira):
+def test_every_changed_bit_is_refused(amira: Patient) -> None:
     sealed = stored("patients_patient", "name", amira.pk)
     for position in range(17, len(sealed)):
         changed = sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :]
@@ -37,7 +40,7 @@ def test_every_changed_bit_is_refused(amira):
             _ = Patient.objects.get(pk=amira.pk).name
 
 
-def test_a_value_cannot_be_moved_to_another_row_or_field(amira, mateo):
+def test_a_value_cannot_be_moved_to_another_row_or_field(amira: Patient, mateo: Patient) -> None:
     overwrite("patients_patient", "name", mateo.pk, stored("patients_patient", "name", amira.pk))
     with pytest.raises(crypto.Tampered):
         _ = Patient.objects.get(pk=mateo.pk).name
@@ -46,7 +49,7 @@ def test_a_value_cannot_be_moved_to_another_row_or_field(amira, mateo):
         _ = Patient.objects.get(pk=amira.pk).sex
 
 
-def test_a_destroyed_key_destroys_what_it_sealed_and_nothing_else(amira, mateo):
+def test_a_destroyed_key_destroys_what_it_sealed_and_nothing_else(amira: Patient, mateo: Patient) -> None:
     DataKey.objects.filter(subject=f"patient:{amira.pk}").delete()
     crypto.keyring.forget()
     with pytest.raises(crypto.Tampered):
@@ -54,7 +57,9 @@ def test_a_destroyed_key_destroys_what_it_sealed_and_nothing_else(amira, mateo):
     assert Patient.objects.get(pk=mateo.pk).name == "Mateo Silva"
 
 
-def test_a_list_of_patients_loads_all_keys_in_one_query(amira, mateo, django_assert_num_queries):
+def test_a_list_of_patients_loads_all_keys_in_one_query(
+    amira: Patient, mateo: Patient, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     crypto.keyring.forget()
     with django_assert_num_queries(2):  # the rows, then the keys
         assert sorted(row.name for row in Patient.objects.all()) == ["Amira Osman", "Mateo Silva"]
@@ -62,7 +67,7 @@ def test_a_list_of_patients_loads_all_keys_in_one_query(amira, mateo, django_ass
         assert len([row.name for row in Patient.objects.all()]) == 2
 
 
-def test_a_key_made_in_a_rolled_back_transaction_is_not_used_again(db):
+def test_a_key_made_in_a_rolled_back_transaction_is_not_used_again(db: None) -> None:
     class Back(Exception):
         pass
 
@@ -74,7 +79,7 @@ def test_a_key_made_in_a_rolled_back_transaction_is_not_used_again(db):
     assert crypto.open_sealed(sealed, aad=b"") == b"y"
 
 
-def test_encrypted_fields_refuse_what_would_leak_or_corrupt(amira):
+def test_encrypted_fields_refuse_what_would_leak_or_corrupt(amira: Patient) -> None:
     with pytest.raises(FieldError, match="cannot be searched"):
         Patient.objects.filter(name="Amira Osman").exists()
     with pytest.raises(FieldError, match="save the row"), transaction.atomic():
@@ -83,14 +88,14 @@ def test_encrypted_fields_refuse_what_would_leak_or_corrupt(amira):
     assert Allergy.objects.filter(substance__isnull=False).count() == 1
 
 
-def test_a_saved_row_keeps_values_it_did_not_open(amira):
+def test_a_saved_row_keeps_values_it_did_not_open(amira: Patient) -> None:
     row = Patient.objects.get(pk=amira.pk)
     row.save()
     assert Patient.objects.get(pk=amira.pk).emergency_contact["relation"] == "friend"
 
 
 @pytest.mark.parametrize("size", [0, 1, files.CHUNK - 1, files.CHUNK, files.CHUNK + 1, 3 * files.CHUNK + 7])
-def test_a_file_comes_back_as_it_went_in(amira, now, size):
+def test_a_file_comes_back_as_it_went_in(amira: Patient, now: datetime, size: int) -> None:
     content = os.urandom(size)
     row = files.save(
         content, patient_id=amira.pk, purpose="test", name="scan.pdf", content_type="application/pdf", now=now
@@ -99,7 +104,7 @@ def test_a_file_comes_back_as_it_went_in(amira, now, size):
     assert b"".join(files.read(row, start=size // 3, end=size // 2 + 1)) == content[size // 3 : size // 2 + 1]
 
 
-def test_a_changed_shortened_extended_or_swapped_file_is_refused(amira, now):
+def test_a_changed_shortened_extended_or_swapped_file_is_refused(amira: Patient, now: datetime) -> None:
     from django.core.files.storage import default_storage
 
     row = files.save(
@@ -115,7 +120,7 @@ def test_a_changed_shortened_extended_or_swapped_file_is_refused(amira, now):
             b"".join(files.read(row))
 
 
-def test_a_file_row_cannot_be_given_to_another_file(amira, now):
+def test_a_file_row_cannot_be_given_to_another_file(amira: Patient, now: datetime) -> None:
     one, two = (
         files.save(b"secret", patient_id=amira.pk, purpose="t", name="n", content_type="text/plain", now=now)
         for _ in range(2)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
@@ -10,17 +12,19 @@ from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
+from pytest_django import Settings
 
 from telemed.core import realtime
 from telemed.core.realtime import Hub, Sealer, unseal
-from tests.conftest import NOW
+from tests.conftest import NOW, Time
 
 
 class Ear:
     """A listener that remembers."""
 
     def __init__(self, *, takes: bool = True) -> None:
-        self.takes, self.heard, self.lost = takes, [], 0
+        self.takes, self.lost = takes, 0
+        self.heard: list[tuple[str, dict[str, Any]]] = []
         self.something = asyncio.Event()
 
     async def hear(self, topic: str, text: str, frame: dict[str, Any]) -> bool:
@@ -38,7 +42,7 @@ class Ear:
 
 
 @pytest.fixture
-async def hubs():
+async def hubs() -> AsyncIterator[list[Hub]]:
     """Two processes, as far as Redis can tell."""
     both = [Hub(), Hub()]
     yield both
@@ -53,7 +57,7 @@ async def quiet(*ears: Ear, seconds: float = 0.3) -> bool:
     return [len(ear.heard) for ear in ears] == before
 
 
-async def test_a_frame_reaches_the_listeners_of_its_topic_in_every_process_once(hubs):
+async def test_a_frame_reaches_the_listeners_of_its_topic_in_every_process_once(hubs: list[Hub]) -> None:
     here, there, elsewhere = Ear(), Ear(), Ear()
     await hubs[0].join("room.a", here)
     await hubs[1].join("room.a", there)
@@ -65,7 +69,7 @@ async def test_a_frame_reaches_the_listeners_of_its_topic_in_every_process_once(
     assert elsewhere.heard == []
 
 
-async def test_what_is_taken_here_spares_the_other_processes(hubs):
+async def test_what_is_taken_here_spares_the_other_processes(hubs: list[Hub]) -> None:
     here, there = Ear(), Ear()
     await hubs[0].join("seat.a", here)
     await hubs[1].join("seat.a", there)
@@ -74,7 +78,7 @@ async def test_what_is_taken_here_spares_the_other_processes(hubs):
     assert len(here.heard) == 1
 
 
-async def test_what_nobody_here_takes_goes_to_the_other_processes(hubs):
+async def test_what_nobody_here_takes_goes_to_the_other_processes(hubs: list[Hub]) -> None:
     stale, there = Ear(takes=False), Ear()
     await hubs[0].join("seat.a", stale)
     await hubs[1].join("seat.a", there)
@@ -83,7 +87,7 @@ async def test_what_nobody_here_takes_goes_to_the_other_processes(hubs):
     assert there.heard == [("seat.a", {"t": "rtc"})]
 
 
-async def test_who_left_hears_nothing(hubs):
+async def test_who_left_hears_nothing(hubs: list[Hub]) -> None:
     first, second = Ear(), Ear()
     for ear in (first, second):
         await hubs[1].join("room.a", ear)
@@ -98,7 +102,7 @@ async def test_who_left_hears_nothing(hubs):
     assert hubs[1].listeners == {}
 
 
-async def test_frames_stay_in_order(hubs):
+async def test_frames_stay_in_order(hubs: list[Hub]) -> None:
     there = Ear()
     await hubs[1].join("room.a", there)
     await hubs[0].open()
@@ -109,7 +113,7 @@ async def test_frames_stay_in_order(hubs):
     assert [frame["n"] for _, frame in there.heard] == list(range(500))
 
 
-async def test_redis_sees_no_word_of_what_is_said(hubs):
+async def test_redis_sees_no_word_of_what_is_said(hubs: list[Hub]) -> None:
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
     spy = client.pubsub()
     await spy.subscribe("telemed.room.a")
@@ -118,11 +122,11 @@ async def test_redis_sees_no_word_of_what_is_said(hubs):
     await hubs[0].send("room.a", {"t": "ev", "b": {"x": "My secret illness"}})
     message = await spy.get_message(ignore_subscribe_messages=True, timeout=5)
     assert b"secret" not in message["data"]
-    await spy.aclose()
+    await spy.aclose()  # type: ignore[no-untyped-call]
     await client.aclose()
 
 
-async def test_forged_and_moved_frames_are_dropped(hubs):
+async def test_forged_and_moved_frames_are_dropped(hubs: list[Hub]) -> None:
     there = Ear()
     await hubs[1].join("room.a", there)
     client = redis.Redis.from_url(settings.REDIS_URL)
@@ -133,20 +137,21 @@ async def test_forged_and_moved_frames_are_dropped(hubs):
     assert await quiet(there)
 
 
-def test_a_seal_opens_in_its_topic_only():
-    sealer = Sealer(realtime.uuid4())
+def test_a_seal_opens_in_its_topic_only() -> None:
+    sealer = Sealer(uuid4())
     data = sealer.seal("room.a", "hello")
     assert unseal("room.a", data) == (sealer.process.bytes, "hello")
     with pytest.raises(InvalidTag):
         unseal("room.b", data)
 
 
-async def test_when_the_line_is_cut_everybody_is_told_and_the_next_one_connects_again(hubs):
+async def test_when_the_line_is_cut_everybody_is_told_and_the_next_one_connects_again(hubs: list[Hub]) -> None:
     ear = Ear()
     await hubs[0].join("room.a", ear)
     client = redis.Redis.from_url(settings.REDIS_URL)
+    line: Any = hubs[0].subscription.connection
     for row in client.client_list(_type="pubsub"):
-        if row["addr"] == "{}:{}".format(*hubs[0].subscription.connection._writer.get_extra_info("sockname")[:2]):
+        if row["addr"] == "{}:{}".format(*line._writer.get_extra_info("sockname")[:2]):
             client.client_kill(row["addr"])
     client.close()
     await ear.wait()
@@ -159,7 +164,7 @@ async def test_when_the_line_is_cut_everybody_is_told_and_the_next_one_connects_
     assert again.heard == [("room.a", {"t": "ev"})]
 
 
-async def test_a_line_that_is_silent_is_a_dead_line(hubs, monkeypatch):
+async def test_a_line_that_is_silent_is_a_dead_line(hubs: list[Hub], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(realtime, "PULSE_SECONDS", 0.05)
     ear = Ear()
     await hubs[0].join("room.a", ear)
@@ -170,14 +175,14 @@ async def test_a_line_that_is_silent_is_a_dead_line(hubs, monkeypatch):
     assert ear.lost == 1
 
 
-async def test_who_connects_while_redis_is_away_is_told(hubs, settings):
+async def test_who_connects_while_redis_is_away_is_told(hubs: list[Hub], settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(redis.exceptions.ConnectionError):
         await hubs[0].join("room.a", Ear())
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_broadcast_waits_for_the_commit(hubs):
+async def test_a_broadcast_waits_for_the_commit(hubs: list[Hub]) -> None:
     ear = Ear()
     await hubs[0].join("room.a", ear)
 
@@ -196,14 +201,14 @@ async def test_a_broadcast_waits_for_the_commit(hubs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_page_does_not_fail_when_redis_is_away(settings):
+def test_a_page_does_not_fail_when_redis_is_away(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     realtime._redis.cache_clear()
     realtime.broadcast("room.a", {"t": "ev"})
     realtime._redis.cache_clear()
 
 
-async def test_a_hub_says_that_it_lives(hubs, time):
+async def test_a_hub_says_that_it_lives(hubs: list[Hub], time: Time) -> None:
     await hubs[0].open()
     name = hubs[0].name
     heard = await asyncio.to_thread(cache.get, f"hub.{name}")
@@ -214,7 +219,7 @@ async def test_a_hub_says_that_it_lives(hubs, time):
     assert await asyncio.to_thread(silent, [name, "never"], later) == {name: NOW, "never": later}
 
 
-def test_frames_are_written_without_spaces():
+def test_frames_are_written_without_spaces() -> None:
     assert realtime.encode({"t": "ev", "b": {"x": "é"}}) == json.dumps(
         {"t": "ev", "b": {"x": "é"}}, separators=(",", ":")
     )

@@ -11,7 +11,7 @@ from telemed.core import clock, ids, money
 from telemed.core.money import Money
 
 
-def test_uuid7_is_version_7_and_ordered_by_time():
+def test_uuid7_is_version_7_and_ordered_by_time() -> None:
     made = [ids.uuid7() for _ in range(50)]
     assert {uuid.version for uuid in made} == {7}
     assert {uuid.variant for uuid in made} == {"specified in RFC 4122"}
@@ -20,7 +20,7 @@ def test_uuid7_is_version_7_and_ordered_by_time():
 
 
 @given(st.text(alphabet=ids.ALPHABET, min_size=1, max_size=20))
-def test_a_code_survives_handwriting(code):
+def test_a_code_survives_handwriting(code: str) -> None:
     written = "-".join(code).lower().replace("0", "o").replace("1", "l")
     assert ids.typed(written) == code
 
@@ -45,18 +45,20 @@ def test_a_code_survives_handwriting(code):
         ("America/Santiago", date(2026, 9, 6), time(9, 0), datetime(2026, 9, 6, 12, 0, tzinfo=UTC)),
     ],
 )
-def test_wall_time_becomes_the_right_moment_around_clock_changes(zone, day, wall, utc):
+def test_wall_time_becomes_the_right_moment_around_clock_changes(
+    zone: str, day: date, wall: time, utc: datetime
+) -> None:
     assert clock.at(day, wall, clock.zone(zone)) == utc
 
 
-def test_time_zone_rules_come_from_the_pinned_package_only():
+def test_time_zone_rules_come_from_the_pinned_package_only() -> None:
     import zoneinfo
 
     assert zoneinfo.TZPATH == ()
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "14:20"), ("es", "14:20"), ("ar", "2:20 م")])
-def test_hours_are_written_as_people_of_the_language_do(language, said):
+def test_hours_are_written_as_people_of_the_language_do(language: str, said: str) -> None:
     moment = datetime(2026, 11, 23, 14, 20, tzinfo=UTC)
     assert clock.hour(moment, clock.zone("Europe/London"), language).replace("\xa0", " ") == said
 
@@ -69,7 +71,7 @@ def test_hours_are_written_as_people_of_the_language_do(language, said):
         (date(2026, 1, 1), date(2026, 1, 1), 0),
     ],
 )
-def test_age_is_whole_years(born, today, years):
+def test_age_is_whole_years(born: date, today: date, years: int) -> None:
     assert clock.age(born, today) == years
 
 
@@ -77,17 +79,17 @@ def test_age_is_whole_years(born, today, years):
     ("amount", "said"),
     [(Money(4800, "GBP"), "£48.00"), (Money(500, "JPY"), "JP¥500"), (Money(1234567, "KWD"), "KWD1,234.567")],
 )
-def test_money_is_said_with_the_decimals_of_its_currency(amount, said):
+def test_money_is_said_with_the_decimals_of_its_currency(amount: Money, said: str) -> None:
     assert amount.spoken("en").replace("\xa0", " ") == said
 
 
 @given(st.integers(0, 10**9), st.sampled_from(["GBP", "JPY", "KWD"]))
-def test_money_typed_and_shown_is_the_same_amount(minor, currency):
+def test_money_typed_and_shown_is_the_same_amount(minor: int, currency: str) -> None:
     amount = Money(minor, currency)
     assert money.from_major(amount.major, currency) == amount
 
 
-def test_money_of_two_currencies_is_not_added_and_too_fine_amounts_are_refused():
+def test_money_of_two_currencies_is_not_added_and_too_fine_amounts_are_refused() -> None:
     with pytest.raises(money.MixedCurrencies):
         Money(1, "GBP") + Money(1, "EUR")
     with pytest.raises(ValueError, match="no smaller unit"):

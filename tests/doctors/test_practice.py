@@ -1,15 +1,17 @@
 """Becoming a doctor here, and running the practice."""
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
+from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
 from tests import cast
+from tests.conftest import Browse
 
 APPLICATION = {
     "name": "Dr Noor Aziz", "registration_council": "General Medical Council", "registration_number": "7712009", "specialty": "cardiology",
@@ -18,14 +20,14 @@ APPLICATION = {
 
 
 @pytest.fixture
-def noor(db, browse):
+def noor(db: None, browse: Browse) -> Doctor:
     user = User.objects.create_user(email="noor@example.com", password=cast.PASSWORD)
     browse(user).post("/clinic/apply/", APPLICATION)
     return Doctor.objects.get()
 
 
 @pytest.fixture
-def office(admin, browse) -> Client:
+def office(admin: User, browse: Browse) -> Client:
     """The admin's browser, second factor done."""
     device = TOTPDevice.objects.create(user=admin, confirmed=True)
     client = browse(admin)
@@ -35,7 +37,7 @@ def office(admin, browse) -> Client:
     return client
 
 
-def test_an_applicant_is_invisible_until_the_office_decides(noor, office, browse):
+def test_an_applicant_is_invisible_until_the_office_decides(noor: Doctor, office: Client, browse: Browse) -> None:
     VisitType.objects.create(doctor=noor, name="Visit", minutes=20, price=0, currency="GBP")
     assert noor.state == "applied"
     assert "Noor" not in Client().get("/doctors/").content.decode()
@@ -51,13 +53,13 @@ def test_an_applicant_is_invisible_until_the_office_decides(noor, office, browse
     assert AuditEvent.objects.filter(action="verify", entity_id=str(noor.pk), outcome="verified").count() == 1
 
 
-def test_a_refused_applicant_reads_why(noor, office, browse):
+def test_a_refused_applicant_reads_why(noor: Doctor, office: Client, browse: Browse) -> None:
     office.post(f"/admin/doctors/verify/{noor.pk}/", {"reason": "The number belongs to somebody else", "refuse": "1"})
     assert "The number belongs to somebody else" in browse(noor.user).get("/clinic/apply/").content.decode()
     assert browse(noor.user).get("/clinic/").status_code == 404
 
 
-def test_a_decision_needs_a_reason_and_happens_once(noor, office):
+def test_a_decision_needs_a_reason_and_happens_once(noor: Doctor, office: Client) -> None:
     assert (
         "Fill this in" in office.post(f"/admin/doctors/verify/{noor.pk}/", {"verify": "1"}).content.decode()
         or Doctor.objects.get().state == "applied"
@@ -67,7 +69,7 @@ def test_a_decision_needs_a_reason_and_happens_once(noor, office):
     assert Doctor.objects.get().state == "verified"
 
 
-def test_the_same_registration_number_twice_is_refused_with_a_sentence(noor, browse):
+def test_the_same_registration_number_twice_is_refused_with_a_sentence(noor: Doctor, browse: Browse) -> None:
     user = User.objects.create_user(email="fake@example.com", password=cast.PASSWORD)
     page = browse(user).post("/clinic/apply/", {**APPLICATION, "name": "Dr Somebody Else"})
     assert page.status_code == 422
@@ -75,12 +77,12 @@ def test_the_same_registration_number_twice_is_refused_with_a_sentence(noor, bro
     assert "Dr Somebody Else" in page.content.decode()
 
 
-def test_a_patient_cannot_become_a_doctor_with_the_same_account(amira, browse):
+def test_a_patient_cannot_become_a_doctor_with_the_same_account(amira: Patient, browse: Browse) -> None:
     assert "a patient's or a staff account" in browse(amira.user).post("/clinic/apply/", APPLICATION).content.decode()
     assert Doctor.objects.count() == 0
 
 
-def test_hours_are_replaced_and_mistakes_are_explained(lina, browse):
+def test_hours_are_replaced_and_mistakes_are_explained(lina: Doctor, browse: Browse) -> None:
     client = browse(lina.user)
     good = {"what": "hours", "opens_0_0": "09:00", "closes_0_0": "12:00", "opens_0_1": "13:00", "closes_0_1": "17:00"}
     assert client.post("/clinic/availability/", good).status_code == 302
@@ -99,7 +101,7 @@ def test_hours_are_replaced_and_mistakes_are_explained(lina, browse):
     assert WeeklyHours.objects.count() == 2
 
 
-def test_days_away_are_whole_days_of_the_doctors_own_zone(lina, browse, now):
+def test_days_away_are_whole_days_of_the_doctors_own_zone(lina: Doctor, browse: Browse, now: datetime) -> None:
     lina.time_zone = "Asia/Tokyo"
     lina.save()
     client = browse(lina.user)
@@ -113,7 +115,7 @@ def test_days_away_are_whole_days_of_the_doctors_own_zone(lina, browse, now):
     assert TimeOff.objects.count() == 0
 
 
-def test_a_doctor_changes_only_their_own_practice(lina, other, browse):
+def test_a_doctor_changes_only_their_own_practice(lina: Doctor, other: Doctor, browse: Browse) -> None:
     kind = other.visit_types.get()
     client = browse(lina.user)
     assert client.post("/clinic/settings/", {"what": "withdraw", "id": kind.pk}).status_code == 404
@@ -124,7 +126,7 @@ def test_a_doctor_changes_only_their_own_practice(lina, other, browse):
     assert TimeOff.objects.count() == 1
 
 
-def test_an_offer_has_a_price_in_the_smallest_unit(lina, browse):
+def test_an_offer_has_a_price_in_the_smallest_unit(lina: Doctor, browse: Browse) -> None:
     browse(lina.user).post(
         "/clinic/settings/", {"what": "offer", "name": "Long visit", "mode": "video", "minutes": "40", "price": "75.50"}
     )

@@ -3,41 +3,49 @@
 import json
 import socket
 import threading
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.message import Message as Part
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.core import mail
 from django.db import connection, transaction
+from pytest_django import Settings
 
+from patients.models import Patient
+from telemed.accounts.models import User
 from telemed.notifications import gateways
 from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
 from telemed.notifications.tasks import sweep
+from tests.conftest import Browse, Time
 
 
 @pytest.fixture(autouse=True)
-def _fresh_transports():
+def _fresh_transports() -> Iterator[None]:
     gateways.transport.cache_clear()
     yield
     gateways.transport.cache_clear()
 
 
-def say(person, now, *, key="k", **facts):
+def say(person: User, now: datetime, *, key: str = "k", **facts: Any) -> None:
     outbox.send(
         person, outbox.Notice(subject="Subject", body="Body", link="/visits/"), kind="test", key=key, now=now, **facts
     )
 
 
-def test_a_message_is_said_once_for_each_key(amira, now):
+def test_a_message_is_said_once_for_each_key(amira: Patient, now: datetime) -> None:
     for _ in range(3):
         say(amira.user, now)
     assert sorted(Message.objects.values_list("channel", flat=True)) == ["email", "inbox"]
 
 
-def test_words_and_address_are_stored_encrypted(amira, now):
+def test_words_and_address_are_stored_encrypted(amira: Patient, now: datetime) -> None:
     say(amira.user, now)
     with connection.cursor() as cursor:
         cursor.execute("SELECT address, subject, body FROM notifications_message WHERE channel = 'email'")
@@ -45,14 +53,16 @@ def test_words_and_address_are_stored_encrypted(amira, now):
     assert all(word not in stored for word in (b"amira", b"Subject", b"Body"))
 
 
-def test_nothing_is_sent_when_the_transaction_rolls_back(amira, now):
+def test_nothing_is_sent_when_the_transaction_rolls_back(amira: Patient, now: datetime) -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         say(amira.user, now)
         _ = 1 / 0
     assert Message.objects.count() == 0
 
 
-def test_a_worker_killed_between_commit_and_send_loses_nothing_and_sends_once(amira, now, time):
+def test_a_worker_killed_between_commit_and_send_loses_nothing_and_sends_once(
+    amira: Patient, now: datetime, time: Time
+) -> None:
     say(amira.user, now)  # committed, but the wake-up died with the worker
     assert Message.objects.get(channel="email").state == "queued"
     time.move(seconds=30)
@@ -62,7 +72,9 @@ def test_a_worker_killed_between_commit_and_send_loses_nothing_and_sends_once(am
     assert (row.state, row.attempts) == ("sent", 1)
 
 
-def test_a_worker_killed_while_sending_loses_its_lease_and_another_sends(amira, now, time):
+def test_a_worker_killed_while_sending_loses_its_lease_and_another_sends(
+    amira: Patient, now: datetime, time: Time
+) -> None:
     say(amira.user, now)
     Message.objects.filter(channel="email").update(state="sending", leased_until=now + outbox.LEASE, attempts=1)
     sweep()
@@ -73,14 +85,14 @@ def test_a_worker_killed_while_sending_loses_its_lease_and_another_sends(amira, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_ten_workers_one_sends(now):
+def test_of_ten_workers_one_sends(now: datetime) -> None:
     from tests import cast
 
     amira = cast.patient("amira@example.com", "Amira", now=now)
     say(amira.user, now)
     pk, won = Message.objects.get(channel="email").pk, []
 
-    def work():
+    def work() -> None:
         won.append(outbox.deliver(pk, now=now))
         connection.close()
 
@@ -92,7 +104,7 @@ def test_of_ten_workers_one_sends(now):
     assert sorted(won) == [False] * 9 + [True]
 
 
-def test_codes_are_forgotten_once_sent_outside_demo_mode(db, now, settings):
+def test_codes_are_forgotten_once_sent_outside_demo_mode(db: None, now: datetime, settings: Settings) -> None:
     settings.DEMO = False
     settings.EMAIL_URL = "smtp://x"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
@@ -116,19 +128,22 @@ class Mailbox:
     def __init__(self) -> None:
         self.got: list[bytes] = []
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         if address.startswith("gone@"):
             return "550 no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
         self.got.append(envelope.content)
         return "250 OK"
 
 
 @pytest.fixture
-def smtp(settings):
+def smtp(settings: Settings) -> Iterator[Mailbox]:
     box = Mailbox()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -142,7 +157,15 @@ def smtp(settings):
     controller.stop()
 
 
-def test_email_goes_out_over_smtp_with_text_html_link_and_attachment(amira, now, smtp):
+def text_of(part: Part) -> str:
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+def test_email_goes_out_over_smtp_with_text_html_link_and_attachment(
+    amira: Patient, now: datetime, smtp: Mailbox
+) -> None:
     import email
 
     notice = outbox.Notice(
@@ -154,11 +177,7 @@ def test_email_goes_out_over_smtp_with_text_html_link_and_attachment(amira, now,
     outbox.send(amira.user, notice, kind="t", key="k", now=now)
     assert outbox.deliver(Message.objects.get(channel="email").pk, now=now)
     got = email.message_from_bytes(smtp.got[0])
-    parts = {
-        part.get_content_type(): part.get_payload(decode=True).decode()
-        for part in got.walk()
-        if not part.is_multipart()
-    }
+    parts = {part.get_content_type(): text_of(part) for part in got.walk() if not part.is_multipart()}
     assert (got["Subject"], got["To"]) == ("Your appointment", "amira@example.com")
     assert "http://localhost:8000/visits/" in parts["text/plain"]
     assert "Words &lt;b&gt;" in parts["text/html"]
@@ -166,7 +185,7 @@ def test_email_goes_out_over_smtp_with_text_html_link_and_attachment(amira, now,
     assert parts["text/calendar"].startswith("BEGIN:VCALENDAR")
 
 
-def test_the_same_mail_sent_twice_has_the_same_message_id(amira, now, smtp):
+def test_the_same_mail_sent_twice_has_the_same_message_id(amira: Patient, now: datetime, smtp: Mailbox) -> None:
     import email
 
     say(amira.user, now)
@@ -177,7 +196,9 @@ def test_the_same_mail_sent_twice_has_the_same_message_id(amira, now, smtp):
     assert len({email.message_from_bytes(raw)["Message-ID"] for raw in smtp.got}) == 1
 
 
-def test_a_refused_address_fails_for_good_and_a_dead_server_is_tried_again(amira, mateo, now, smtp, settings, time):
+def test_a_refused_address_fails_for_good_and_a_dead_server_is_tried_again(
+    amira: Patient, mateo: Patient, now: datetime, smtp: Mailbox, settings: Settings, time: Time
+) -> None:
     amira.user.email = "gone@example.com"
     amira.user.save()
     say(amira.user, now)
@@ -189,7 +210,7 @@ def test_a_refused_address_fails_for_good_and_a_dead_server_is_tried_again(amira
     assert (later.state, later.due_at) == ("queued", now + timedelta(seconds=30))
 
 
-def test_an_address_that_does_not_exist_is_not_tried_again(amira, now, smtp):
+def test_an_address_that_does_not_exist_is_not_tried_again(amira: Patient, now: datetime, smtp: Mailbox) -> None:
     amira.user.email = "gone@example.com"
     amira.user.save()
     say(amira.user, now)
@@ -220,7 +241,7 @@ class FakeTwilio(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def twilio(settings):
+def twilio(settings: Settings) -> Iterator[list[dict[str, list[str]]]]:
     server = HTTPServer(("127.0.0.1", 0), FakeTwilio)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     FakeTwilio.got = []
@@ -234,7 +255,7 @@ def twilio(settings):
     server.shutdown()
 
 
-def test_text_messages_go_out_through_twilio(amira, now, twilio):
+def test_text_messages_go_out_through_twilio(amira: Patient, now: datetime, twilio: list[dict[str, list[str]]]) -> None:
     amira.user.email, amira.user.phone = None, "+447400123456"
     amira.user.save()
     say(amira.user, now)
@@ -248,13 +269,17 @@ def test_text_messages_go_out_through_twilio(amira, now, twilio):
     assert Message.objects.get(channel="sms").receipt == "SM" + "1" * 32
 
 
-def test_a_number_that_twilio_calls_invalid_is_not_tried_again(db, now, twilio):
+def test_a_number_that_twilio_calls_invalid_is_not_tried_again(
+    db: None, now: datetime, twilio: list[dict[str, list[str]]]
+) -> None:
     outbox.send_to("+15005550001", "sms", outbox.Notice("s", "b"), kind="t", key="k", language="en", now=now)
     outbox.deliver(Message.objects.get().pk, now=now)
     assert (Message.objects.get().state, Message.objects.get().error) == ("failed", "Twilio 21211")
 
 
-def test_the_inbox_shows_ones_own_and_opening_it_marks_as_read(amira, mateo, now, browse):
+def test_the_inbox_shows_ones_own_and_opening_it_marks_as_read(
+    amira: Patient, mateo: Patient, now: datetime, browse: Browse
+) -> None:
     say(amira.user, now)
     outbox.send(mateo.user, outbox.Notice("For Mateo only", "x"), kind="t", key="m", now=now)
     client = browse(amira.user)

@@ -1,14 +1,19 @@
 """The record: whose it is, who looked, and that strangers find nothing."""
 
+from datetime import datetime
+
 import pytest
 
+from consultations.models import Appointment
+from doctors.models import Doctor
 from patients.actions import profile, sharing, timeline
 from patients.models import Allergy, Grant, Patient, TimelineEntry
 from telemed.core.models import AuditEvent
 from tests import cast
+from tests.conftest import Browse, Time
 
 
-def entry(patient, now, kind="visit", title="Something private"):
+def entry(patient: Patient, now: datetime, kind: str = "visit", title: str = "Something private") -> None:
     from uuid import uuid4
 
     timeline.add(
@@ -16,7 +21,9 @@ def entry(patient, now, kind="visit", title="Something private"):
     )
 
 
-def test_the_timeline_shows_ones_own_entries_only(amira, mateo, browse, now):
+def test_the_timeline_shows_ones_own_entries_only(
+    amira: Patient, mateo: Patient, browse: Browse, now: datetime
+) -> None:
     entry(amira, now, title="Amira's secret")
     entry(mateo, now, title="Mateo's secret")
     page = browse(amira.user).get("/record/").content.decode()
@@ -24,7 +31,9 @@ def test_the_timeline_shows_ones_own_entries_only(amira, mateo, browse, now):
     assert "Mateo" not in page
 
 
-def test_the_timeline_is_filtered_by_kind_and_pages_back(amira, browse, now, time):
+def test_the_timeline_is_filtered_by_kind_and_pages_back(
+    amira: Patient, browse: Browse, now: datetime, time: Time
+) -> None:
     for number in range(25):
         entry(amira, time.move(minutes=-1), kind="receipt" if number % 5 == 0 else "visit", title=f"Entry {number}.")
     client = browse(amira.user)
@@ -32,13 +41,13 @@ def test_the_timeline_is_filtered_by_kind_and_pages_back(amira, browse, now, tim
     assert ("Entry 0." in first, "Entry 19." in first, "Entry 20." in first) == (True, True, False)
     import re
 
-    older = re.search(r'href="(\?kind=&amp;before=[^"]+)"', first).group(1).replace("&amp;", "&")
-    assert "Entry 24." in client.get(f"/record/{older}").content.decode()
+    assert (older := re.search(r'href="(\?kind=&amp;before=[^"]+)"', first))
+    assert "Entry 24." in client.get("/record/" + older[1].replace("&amp;", "&")).content.decode()
     assert client.get("/record/?kind=receipt").content.decode().count("Entry") == 5
     assert client.get("/record/?kind=nonsense&before=never").status_code == 200
 
 
-def test_the_same_source_is_one_line(amira, now):
+def test_the_same_source_is_one_line(amira: Patient, now: datetime) -> None:
     from uuid import uuid4
 
     source = uuid4()
@@ -47,24 +56,29 @@ def test_the_same_source_is_one_line(amira, now):
     assert TimelineEntry.objects.count() == 1
 
 
-def test_a_patient_sees_who_looked_and_when(visit, amira, lina, browse):
+def test_a_patient_sees_who_looked_and_when(visit: Appointment, amira: Patient, lina: Doctor, browse: Browse) -> None:
     browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
     page = browse(amira.user).get("/record/sharing/").content.decode()
     assert "Dr Lina Haddad" in page
     assert "looked at your record" in page
 
 
-def test_a_patient_does_not_see_who_looked_at_others(visit, amira, mateo, lina, browse):
+def test_a_patient_does_not_see_who_looked_at_others(
+    visit: Appointment, amira: Patient, mateo: Patient, lina: Doctor, browse: Browse
+) -> None:
     browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
     assert "looked at your record" not in browse(mateo.user).get("/record/sharing/").content.decode()
 
 
-def test_every_chart_access_of_the_doctor_is_one_line_with_the_patient(visit, amira, lina, browse):
+def test_every_chart_access_of_the_doctor_is_one_line_with_the_patient(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse
+) -> None:
     before = AuditEvent.objects.filter(actor_id=lina.user_id, patient_id=amira.pk, action="read").count()
     browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
     rows = AuditEvent.objects.filter(actor_id=lina.user_id, patient_id=amira.pk, action="read")
     assert rows.count() == before + 1
-    assert (rows.last().entity, rows.last().purpose, rows.last().channel, rows.last().actor_role) == (
+    assert (row := rows.last())
+    assert (row.entity, row.purpose, row.channel, row.actor_role) == (
         "patients.chart",
         "TREAT",
         "web",
@@ -72,14 +86,18 @@ def test_every_chart_access_of_the_doctor_is_one_line_with_the_patient(visit, am
     )
 
 
-def test_a_doctor_without_a_visit_finds_no_patient(visit, amira, other, browse):
+def test_a_doctor_without_a_visit_finds_no_patient(
+    visit: Appointment, amira: Patient, other: Doctor, browse: Browse
+) -> None:
     client = browse(other.user)
     assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 404
     assert client.get(f"/clinic/visits/{visit.pk}/").status_code == 404
     assert "Amira" not in client.get("/clinic/patients/").content.decode()
 
 
-def test_access_ends_when_the_grant_expires_or_is_closed(visit, amira, lina, browse, time):
+def test_access_ends_when_the_grant_expires_or_is_closed(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse, time: Time
+) -> None:
     client = browse(lina.user)
     assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 200
     time.move(days=91)
@@ -89,7 +107,9 @@ def test_access_ends_when_the_grant_expires_or_is_closed(visit, amira, lina, bro
     assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 404
 
 
-def test_a_patient_who_shares_only_the_visit_keeps_the_history(amira, lina, now, browse):
+def test_a_patient_who_shares_only_the_visit_keeps_the_history(
+    amira: Patient, lina: Doctor, now: datetime, browse: Browse
+) -> None:
     entry(amira, now, title="An earlier illness")
     cast.visit(amira, lina, now=now)
     Grant.objects.update(scope="visit")
@@ -98,7 +118,7 @@ def test_a_patient_who_shares_only_the_visit_keeps_the_history(amira, lina, now,
     assert "An earlier illness" not in page
 
 
-def test_what_is_not_stated_any_more_is_ended_and_kept(amira, now):
+def test_what_is_not_stated_any_more_is_ended_and_kept(amira: Patient, now: datetime) -> None:
     facts = {
         "name": "Amira",
         "birth_date": amira.birth_date,
@@ -117,7 +137,7 @@ def test_what_is_not_stated_any_more_is_ended_and_kept(amira, now):
     }
 
 
-def test_stating_the_same_again_changes_nothing(amira, now):
+def test_stating_the_same_again_changes_nothing(amira: Patient, now: datetime) -> None:
     facts = {
         "name": "Amira",
         "birth_date": amira.birth_date,
@@ -130,7 +150,9 @@ def test_stating_the_same_again_changes_nothing(amira, now):
     assert Allergy.objects.count() == 1
 
 
-def test_no_known_allergies_and_never_asked_are_different(amira, lina, now, browse):
+def test_no_known_allergies_and_never_asked_are_different(
+    amira: Patient, lina: Doctor, now: datetime, browse: Browse
+) -> None:
     Allergy.objects.update(ended_at=now)
     cast.visit(amira, lina, now=now)
     client = browse(lina.user)
@@ -139,7 +161,9 @@ def test_no_known_allergies_and_never_asked_are_different(amira, lina, now, brow
     assert "Allergies: not asked" in client.get(f"/clinic/patients/{amira.pk}/").content.decode()
 
 
-def test_the_list_of_patients_takes_the_same_queries_for_one_and_three(amira, mateo, lina, now, browse):
+def test_the_list_of_patients_takes_the_same_queries_for_one_and_three(
+    amira: Patient, mateo: Patient, lina: Doctor, now: datetime, browse: Browse
+) -> None:
     from datetime import timedelta
 
     from django.db import connection
@@ -158,7 +182,9 @@ def test_the_list_of_patients_takes_the_same_queries_for_one_and_three(amira, ma
     assert all(name in page for name in ("Amira Osman", "Mateo Silva", "Third Person"))
 
 
-def test_patients_are_found_by_name_and_number(visit, amira, lina, browse):
+def test_patients_are_found_by_name_and_number(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse
+) -> None:
     client = browse(lina.user)
     assert "Amira Osman" in client.get("/clinic/patients/?q=osman").content.decode()
     assert "Amira Osman" in client.get(f"/clinic/patients/?q={amira.number[:7]}").content.decode()
@@ -166,5 +192,5 @@ def test_patients_are_found_by_name_and_number(visit, amira, lina, browse):
 
 
 @pytest.mark.parametrize("path", ["/record/", "/record/sharing/", "/account/profile/"])
-def test_a_doctor_has_no_patient_pages(lina, browse, path):
+def test_a_doctor_has_no_patient_pages(lina: Doctor, browse: Browse, path: str) -> None:
     assert browse(lina.user).get(path).status_code == 404

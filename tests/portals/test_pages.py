@@ -1,20 +1,29 @@
 """Public pages, health, the demo page and the back office."""
 
+from datetime import datetime
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
 
+from consultations.models import Appointment
+from doctors.models import Doctor
+from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core.tasks import HEARTBEAT, heartbeat
 from tests import cast
+from tests.conftest import Browse, Time
 
 
-def test_health_says_that_the_process_lives_without_touching_anything(django_assert_num_queries, db):
+def test_health_says_that_the_process_lives_without_touching_anything(
+    django_assert_num_queries: DjangoAssertNumQueries, db: None
+) -> None:
     with django_assert_num_queries(0):
         assert Client().get("/healthz").content == b"ok"
 
 
-def test_readiness_names_the_part_that_does_not_answer(db, settings):
+def test_readiness_names_the_part_that_does_not_answer(db: None, settings: Settings) -> None:
     cache.delete(HEARTBEAT)
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["parts"]["worker"]) == (503, "no sign of life for 30 seconds")
@@ -41,18 +50,18 @@ def test_readiness_names_the_part_that_does_not_answer(db, settings):
         "/sw.js",
     ],
 )
-def test_public_pages_need_no_sign_in(db, path):
+def test_public_pages_need_no_sign_in(db: None, path: str) -> None:
     assert Client().get(path).status_code == 200
 
 
-def test_public_pages_have_an_address_in_every_language_and_private_ones_do_not(db):
+def test_public_pages_have_an_address_in_every_language_and_private_ones_do_not(db: None) -> None:
     page = Client().get("/ar/doctors/").content.decode()
     assert '<html lang="ar" dir="rtl"' in page
     assert 'hreflang="es" href="http://localhost:8000/es/doctors/"' in page
     assert Client().get("/ar/home/").status_code == 404
 
 
-def test_the_language_follows_the_browser_then_the_choice(db, settings):
+def test_the_language_follows_the_browser_then_the_choice(db: None, settings: Settings) -> None:
     client = Client(headers={"Accept-Language": "es-MX,es;q=0.9"})
     assert '<html lang="es"' in client.get("/").content.decode()
     client.post("/language/", {"language": "ar"})
@@ -69,7 +78,7 @@ def test_the_language_follows_the_browser_then_the_choice(db, settings):
         "?price=3000&price=x",
     ],
 )
-def test_a_strange_search_is_a_search_for_less(lina, query):
+def test_a_strange_search_is_a_search_for_less(lina: Doctor, query: str) -> None:
     assert Client().get("/doctors/" + query).status_code in {200, 400}
 
 
@@ -87,11 +96,11 @@ def test_a_strange_search_is_a_search_for_less(lina, query):
         ("price=5000", True),
     ],
 )
-def test_doctors_are_found_by_name_specialty_words_language_and_price(lina, query, found):
+def test_doctors_are_found_by_name_specialty_words_language_and_price(lina: Doctor, query: str, found: bool) -> None:
     assert ("Dr Lina Haddad" in Client().get(f"/doctors/?{query}").content.decode()) is found
 
 
-def test_times_are_shown_in_the_zone_of_the_browser(lina, settings, now):
+def test_times_are_shown_in_the_zone_of_the_browser(lina: Doctor, settings: Settings, now: datetime) -> None:
     client = Client()
     client.cookies[settings.ZONE_COOKIE_NAME] = "Asia/Kolkata"
     page = client.get("/doctors/").content.decode()
@@ -99,7 +108,7 @@ def test_times_are_shown_in_the_zone_of_the_browser(lina, settings, now):
     assert ">15:50</button>" in page  # 10:20 in London
 
 
-def test_discovery_takes_the_same_queries_for_one_and_three_doctors(lina, now):
+def test_discovery_takes_the_same_queries_for_one_and_three_doctors(lina: Doctor, now: datetime) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -114,13 +123,15 @@ def test_discovery_takes_the_same_queries_for_one_and_three_doctors(lina, now):
     assert counts[0] == counts[1]
 
 
-def test_everyone_starts_in_their_own_portal(amira, lina, admin, browse):
+def test_everyone_starts_in_their_own_portal(amira: Patient, lina: Doctor, admin: User, browse: Browse) -> None:
     assert browse(amira.user).get("/start/")["Location"] == "/home/"
     assert browse(lina.user).get("/start/")["Location"] == "/clinic/"
     assert browse(admin).get("/start/")["Location"] == "/admin/"
 
 
-def test_home_shows_the_next_visit_and_what_to_do_now(visit, amira, browse, time):
+def test_home_shows_the_next_visit_and_what_to_do_now(
+    visit: Appointment, amira: Patient, browse: Browse, time: Time
+) -> None:
     client = browse(amira.user)
     page = client.get("/home/").content.decode()
     assert ("Dr Lina Haddad" in page, "Check camera and sound" in page) == (True, True)
@@ -128,16 +139,18 @@ def test_home_shows_the_next_visit_and_what_to_do_now(visit, amira, browse, time
     assert "Enter waiting room" in client.get("/home/").content.decode()
 
 
-def test_the_doctors_day_shows_who_comes_with_reason_and_allergy(visit, lina, browse):
+def test_the_doctors_day_shows_who_comes_with_reason_and_allergy(
+    visit: Appointment, lina: Doctor, browse: Browse
+) -> None:
     page = browse(lina.user).get("/clinic/").content.decode()
     assert all(said in page for said in ("Amira Osman", "Headaches since Monday", "Penicillin"))
 
 
-def test_the_doctors_day_shows_nobody_elses_patients(visit, other, browse):
+def test_the_doctors_day_shows_nobody_elses_patients(visit: Appointment, other: Doctor, browse: Browse) -> None:
     assert "Amira" not in browse(other.user).get("/clinic/").content.decode()
 
 
-def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira, admin, now):
+def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira: Patient, admin: User, now: datetime) -> None:
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
     device = TOTPDevice.objects.create(user=admin, confirmed=True)
@@ -147,8 +160,8 @@ def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira, admin, now):
     assert all(said in page for said in ("Amira Osman", "amira@example.com", "new@example.com", "is your code"))
     import re
 
-    code = re.search(r'<td class="num">(\d{6})</td>', page).group(1)
-    assert device.verify_token(code)
+    assert (code := re.search(r'<td class="num">(\d{6})</td>', page))
+    assert device.verify_token(code[1])
     sent = client.get("/demo/outbox.json").json()["messages"][0]
     assert (sent["channel"], sent["kind"], sent["to"]) == ("email", "code", "new@example.com")
     client.post(f"/demo/enter/{admin.pk}/")
@@ -158,7 +171,9 @@ def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira, admin, now):
     assert client.get("/admin/").status_code == 302
 
 
-def test_the_back_office_shows_states_and_references_but_no_record_text(visit, amira, admin, now):
+def test_the_back_office_shows_states_and_references_but_no_record_text(
+    visit: Appointment, amira: Patient, admin: User, now: datetime
+) -> None:
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
     TOTPDevice.objects.create(user=admin, confirmed=True)
@@ -184,7 +199,7 @@ def test_the_back_office_shows_states_and_references_but_no_record_text(visit, a
     assert "Visits today" in client.get("/admin/dashboard/").content.decode()
 
 
-def test_disabling_a_user_in_the_back_office_ends_their_sign_in(amira, admin):
+def test_disabling_a_user_in_the_back_office_ends_their_sign_in(amira: Patient, admin: User) -> None:
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
     TOTPDevice.objects.create(user=admin, confirmed=True)
@@ -207,7 +222,7 @@ def test_disabling_a_user_in_the_back_office_ends_their_sign_in(amira, admin):
     )
 
 
-def test_an_unknown_page_and_a_broken_form_say_what_to_do(db):
+def test_an_unknown_page_and_a_broken_form_say_what_to_do(db: None) -> None:
     page = Client().get("/nothing/")
     assert (page.status_code, "There is nothing here for you" in page.content.decode()) == (404, True)
     strict = Client(enforce_csrf_checks=True)

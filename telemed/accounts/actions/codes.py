@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts import addresses
@@ -49,11 +49,11 @@ def issue(*, purpose: str, address: str, language: str, clinic: str, now: dateti
     row.code = _mac(row, address, code)
     row.save(force_insert=True)
     minutes = settings.ONE_TIME_CODE_MINUTES
-    words = _g(
+    words = gettext(
         "Your code for %(clinic)s is %(code)s. It works for %(minutes)d minutes. Nobody from us will ever ask you for it."
     )
     notice = outbox.Notice(
-        subject=_g("%(code)s is your code") % {"code": code},
+        subject=gettext("%(code)s is your code") % {"code": code},
         body=words % {"clinic": clinic, "code": code, "minutes": minutes},
     )
     channel = "email" if addresses.is_email(address) else "sms"

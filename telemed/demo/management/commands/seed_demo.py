@@ -14,7 +14,7 @@ from telemed.accounts.actions import members
 from telemed.accounts.context import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, clock
-from telemed.demo import people
+from telemed.demo import history, people
 
 
 class Command(BaseCommand):
@@ -32,7 +32,8 @@ class Command(BaseCommand):
                 _doctor(doctor, admin)
             for patient in people.PATIENTS:
                 _patient(patient)
-        return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, 1 admin"
+            visits = history.live(now=clock.now())
+        return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, 1 admin, {visits} visits"
 
 
 def _admin() -> User:

@@ -1,0 +1,52 @@
+"""One running platform for all browser tests, and browsers for the people of each. What the content policy stops in any
+page, and what a script throws, fails the test in which it happened."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+from telemed import run
+from tests.browser.people import SLOW, People, launch
+
+expect.set_options(timeout=SLOW)
+# What takes minutes on a clinic's day takes seconds here.
+HASTE = {"TIDY_SECONDS": "2", "REMIND_SECONDS": "2", "SWEEP_SECONDS": "2", "ROOM_GRACE_SECONDS": "3"}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_memory() -> None:
+    """Nothing of the platform runs in this process: there is no memory to clear, and no Redis to ask."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_places() -> None:
+    """The stack has a folder of its own."""
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[run.Stack]:
+    with run.stack(local=tmp_path_factory.mktemp("stack"), throwaway=True, env=HASTE) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = launch(playwright)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def people(stack: run.Stack, chromium: Browser) -> Iterator[People]:
+    people = People(stack, chromium)
+    yield people
+    people.close()
+    assert people.violations == [], "the content policy stopped something"
+    assert people.errors == [], "a script failed"

@@ -1,0 +1,73 @@
+"""What people do on more than one page."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import Locator, Page
+
+
+def start_of(slot: Locator) -> datetime:
+    """The start that the slot's own id says."""
+    minutes = int(re.findall(r"-([0-9a-f]+)/", slot.get_attribute("formaction") or "")[-1], 16)
+    return datetime.fromtimestamp(minutes * 60, tz=UTC)
+
+
+def soon(offer: Locator) -> Locator:
+    """The first slot that will not have become too soon before it is pressed."""
+    slots = offer.locator("button.slot")
+    slots.first.wait_for()
+    return next(slot for slot in slots.all() if start_of(slot) > datetime.now(UTC) + timedelta(minutes=5, seconds=40))
+
+
+def check_devices(page: Page) -> None:
+    """Through the device check into the waiting room."""
+    page.click("[data-start]:visible")
+    page.click("[data-enter]:not(.is-waiting)")
+    page.wait_for_url("**/room/wait/")
+
+
+def write(page: Page, text: str) -> None:
+    """In the conversation of the call."""
+    if page.locator("#message").is_hidden():
+        open_panel(page, "chat")
+    page.fill("#message", text)
+    page.keyboard.press("Enter")
+
+
+def said(page: Page, text: str) -> Locator:
+    return page.locator("[data-messages] .msg p", has_text=text)
+
+
+def open_panel(page: Page, name: str) -> None:
+    if page.locator(f"#tab-{name}").is_hidden():
+        page.click("[data-panel-button]")
+    page.click(f"#tab-{name}")
+
+
+def close_panel(page: Page) -> None:
+    """On a phone it lies over the controls."""
+    if page.locator("[data-panel-close]").is_visible():
+        page.click("[data-panel-close]")
+
+
+def pick(place: Page | Locator, label: str, typed: str, wanted: str) -> None:
+    place.get_by_role("combobox", name=label).press_sequentially(typed, delay=30)
+    place.get_by_role("option").filter(has_text=wanted).first.click()
+
+
+def card(page: Page, number: str) -> None:
+    """On the page of the payment company of the demo."""
+    for name, value in {"card": number, "expiry": "12 / 30", "code": "123"}.items():
+        page.locator(f"#id_{name}").fill(value)
+    page.get_by_role("button", name=re.compile("^Pay")).click()
+
+
+def reload(page: Page) -> bool:
+    page.reload()
+    return True
+
+
+def download(page: Page, link: Locator) -> bytes:
+    with page.expect_download() as download:
+        link.click()
+    return download.value.path().read_bytes()
