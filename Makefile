@@ -1,6 +1,6 @@
 # The doors to the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format shell bench prove lock install install-tests install-browser
+.PHONY: help run test lint format messages shell bench prove lock install install-tests install-browser
 python := .venv/bin/python
 compile := $(python) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 export ONLY # make prove ONLY=…, make bench ONLY=…
@@ -25,6 +25,9 @@ lint: install-tests ## Style, types, templates and the borders between the parts
 format: install-tests ## Put the code into shape
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
+
+messages: install ## Find the sentences of code and templates and merge them into the catalogues of all languages
+	@TELEMED_MODE=demo $(python) manage.py messages
 
 shell: install ## A Django shell on the running (or else a freshly started) database
 	@$(python) -m telemed.embedded -- $(python) manage.py shell

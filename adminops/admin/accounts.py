@@ -7,7 +7,7 @@ from adminops.admin.base import Table
 from adminops.site import site
 from telemed.accounts.context import me
 from telemed.accounts.models import Clinic, User
-from telemed.core import audit
+from telemed.core import audit, realtime
 
 
 @register(User, site=site)
@@ -34,6 +34,7 @@ class UserAdmin(Table):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        realtime.look_again(obj.pk)
         audit.record("update", "accounts.user", obj.pk, by=me(request), purpose="HOPERAT")
 
 

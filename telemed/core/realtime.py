@@ -3,7 +3,8 @@ the sockets of a process. A frame is only ever a hint or ephemeral: whoever miss
 
 Frames go through Redis pub/sub, sealed with a key that each process derives for itself, so that neither the words of a
 chat nor the addresses of a call can be read there. What concerns only sockets of the same process never leaves it.
-A channel layer would do the same for four times the processor time (docs/decisions/0009).
+A channel layer would do the same for four times the processor time (docs/decisions/0009); it carries the rare word
+that somebody's right to be here has changed (``look_again``).
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from functools import cache, lru_cache, partial
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
@@ -37,6 +40,7 @@ Frame = dict[str, Any]
 PULSE_SECONDS = 3.0
 SILENCE = timedelta(seconds=15)  # a hub that was silent for so long is dead
 KEPT_SECONDS = 24 * 3600
+PEOPLE = "people"  # the group of every process that holds sockets
 
 logger = logging.getLogger("telemed.realtime")
 
@@ -55,6 +59,19 @@ def _publish(topic: str, text: str) -> None:
         _redis().publish(_channel(topic), _sealer().seal(topic, text))
     except (RedisError, OSError) as error:
         logger.warning("a frame for %s was not sent: %s", topic, error)
+
+
+def look_again(user_id: UUID) -> None:
+    """After the commit, every socket of this person is asked whether it may stay: signed out, or disabled."""
+    transaction.on_commit(partial(_send_word, user_id), robust=True)
+
+
+def _send_word(user_id: UUID) -> None:
+    layer: Any = get_channel_layer()
+    try:
+        async_to_sync(layer.group_send)(PEOPLE, {"type": "look.again", "user": user_id.hex})
+    except (RedisError, OSError) as error:  # sockets look every minute all the same
+        logger.warning("the sockets of a person were not told: %s", error)
 
 
 @cache
@@ -113,6 +130,10 @@ class Listener(Protocol):
         """The line to the other processes is cut: frames may be missing from now on."""
         ...
 
+    def look_again(self, user: str) -> None:
+        """The rights of the person with this id (hex) have changed."""
+        ...
+
 
 class Hub:
     """The sockets of one event loop by topic, and their line to the other processes."""
@@ -139,7 +160,10 @@ class Hub:
             await self.subscription.subscribe(_channel(self.name), *map(_channel, self.listeners))
             await shared.aset(f"hub.{self.name}", clock.now().isoformat(), KEPT_SECONDS)
             self.unheard = 0
-            self.tasks = [asyncio.create_task(self._guard(part())) for part in (self._listen, self._speak, self._pulse)]
+            self.tasks = [
+                asyncio.create_task(self._guard(part()))
+                for part in (self._listen, self._speak, self._pulse, self._heed)
+            ]
 
     async def join(self, topic: str, listener: Listener) -> None:
         await self.open()
@@ -219,8 +243,21 @@ class Hub:
             logger.warning("Redis is away: %s", error)
             self.tasks.remove(asyncio.current_task())  # type: ignore[arg-type]
             await self.close()
-            for listener in {listener for members in self.listeners.values() for listener in members}:
+            for listener in self._everyone():
                 await listener.lose()
+
+    async def _heed(self) -> None:
+        """Words about people, through Channels' own layer."""
+        layer: Any = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(PEOPLE, channel)
+        while True:
+            word = await layer.receive(channel)
+            for listener in self._everyone():
+                listener.look_again(word["user"])
+
+    def _everyone(self) -> set[Listener]:
+        return {listener for members in self.listeners.values() for listener in members}
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -1,6 +1,7 @@
 """The base of every consumer: a socket of a person, that speaks JSON frames ``{"t": kind, …}`` and hears topics."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -67,7 +68,7 @@ class Bucket:
 
 class Socket(AsyncWebsocketConsumer):
     """A frame of kind K is handled by ``on_K``. LIMITS gives each kind its rate per second and burst; other kinds are
-    refused. The session is looked at again every minute, so that a disabled user hears nothing more."""
+    refused. The session is looked at again when the person signs out or is disabled, and every minute."""
 
     LIMITS: ClassVar[dict[str, tuple[float, float]]] = {}
     scope: Any
@@ -81,6 +82,7 @@ class Socket(AsyncWebsocketConsumer):
         self.scope, self.base_send = scope, send
         self.topics: set[str] = set()
         self.background: set[asyncio.Task[Any]] = set()
+        self.doubt = asyncio.Event()
         try:
             while (message := await receive())["type"] != "websocket.disconnect":
                 if message["type"] == "websocket.receive":
@@ -179,6 +181,10 @@ class Socket(AsyncWebsocketConsumer):
     async def lose(self) -> None:
         await self.close(RESTART)
 
+    def look_again(self, user: str) -> None:
+        if self.user.is_authenticated and self.user.pk.hex == user:
+            self.doubt.set()
+
     async def listen(self, topic: str) -> None:
         self.topics.add(topic)
         await self.hub.join(topic, self)
@@ -221,7 +227,9 @@ class Socket(AsyncWebsocketConsumer):
 
     async def _recheck(self) -> None:
         while True:
-            await asyncio.sleep(self.RECHECK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.doubt.wait(), self.RECHECK_SECONDS)
+            self.doubt.clear()
             try:
                 code = await self.still_welcome()
             except (RedisError, DatabaseFault) as error:  # not knowing is no reason to end a visit

@@ -71,3 +71,10 @@ def download(page: Page, link: Locator) -> bytes:
     with page.expect_download() as download:
         link.click()
     return download.value.path().read_bytes()
+
+
+def fetch(page: Page, link: Locator) -> bytes:
+    """What a link leads to that the browser shows itself, like a PDF."""
+    answer = page.context.request.get(f"{link.get_attribute('href')}")
+    assert answer.ok, answer.status
+    return answer.body()

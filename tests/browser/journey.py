@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from playwright.sync_api import Page, expect
 
-from tests.browser.hands import card, check_devices, close_panel, download, open_panel, pick, reload, said, soon, start_of, write
+from tests.browser.hands import card, check_devices, close_panel, download, fetch, open_panel, pick, reload, said, soon, start_of, write
 from tests.browser.people import NARROW, WIDE, People, assert_sees, code_in, until
 
 PASSWORD = "demo pass phrase"
@@ -157,7 +157,7 @@ class Journey:
         doctor.get_by_role("link", name="Choose another").click()
         pick(doctor, "Add a medicine", "amlod", "tablet 10 mg")
         item = doctor.get_by_role("group", name=re.compile("amlodipine", re.IGNORECASE))
-        item.get_by_label("How often").select_option("Once a day")
+        item.get_by_label("How often").select_option("once a day")
         item.get_by_label("For how many days").fill("28")
         item.get_by_label("Supply").fill("28")
         doctor.get_by_role("button", name="Look at it and sign").click()
@@ -177,7 +177,7 @@ class Journey:
         paper = download(page, page.get_by_role("link", name="Download the PDF"))
         assert paper.startswith(b"%PDF")
         page.goto("/payments/")
-        assert download(page, page.get_by_role("link", name="Receipt").first).startswith(b"%PDF")
+        assert fetch(page, page.get_by_role("link", name="Receipt").first).startswith(b"%PDF")
         page.goto("/record/sharing/")
         expect(page.get_by_text(DOCTOR).first).to_be_visible()
         assert self.canaries() == []

@@ -1,11 +1,13 @@
 """The door of the room, and who hears what in it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from consultations.actions import chat, rooms, visits
@@ -104,6 +106,18 @@ async def test_a_disabled_person_is_put_out_within_the_minute(
     amira.user.is_active = False
     await db(amira.user.save)
     assert await patient.closed() == 4401
+
+
+async def test_who_signs_out_is_put_out_at_once_and_nobody_else(
+    room: Consultation, keys: dict[str, str], amira: Patient
+) -> None:
+    patient, doctor = await enter(room.pk, keys["amira"]), await enter(room.pk, keys["lina"])
+    await asyncio.sleep(0.2)
+    client = Client()
+    client.cookies.load(keys["amira"])
+    await db(client.post, "/logout/")
+    assert await patient.closed() == 4401
+    assert {frame["t"] for frame in await doctor.heard()} <= {"who", "beat"}
 
 
 async def test_who_says_nothing_is_closed(

@@ -36,6 +36,10 @@ class Ear:
         self.lost += 1
         self.something.set()
 
+    def look_again(self, user: str) -> None:
+        self.heard.append(("people", {"user": user}))
+        self.something.set()
+
     async def wait(self) -> None:
         await asyncio.wait_for(self.something.wait(), 5)
         self.something.clear()
@@ -206,6 +210,17 @@ def test_a_page_does_not_fail_when_redis_is_away(settings: Settings) -> None:
     realtime._redis.cache_clear()
     realtime.broadcast("room.a", {"t": "ev"})
     realtime._redis.cache_clear()
+
+
+async def test_word_of_a_person_reaches_the_listeners_of_every_process(hubs: list[Hub]) -> None:
+    ears, person = [Ear(), Ear()], uuid4()
+    for hub, ear in zip(hubs, ears, strict=True):
+        await hub.join("room.1", ear)
+    await asyncio.sleep(0.2)  # the subscriptions to the layer are made in the background
+    await asyncio.to_thread(realtime._send_word, person)
+    for ear in ears:
+        await ear.wait()
+        assert ear.heard == [("people", {"user": person.hex})]
 
 
 async def test_a_hub_says_that_it_lives(hubs: list[Hub], time: Time) -> None:

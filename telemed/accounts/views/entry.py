@@ -28,7 +28,7 @@ from telemed.accounts.context import the_clinic
 from telemed.accounts.forms import CodeForm, SignInForm, SignUpForm
 from telemed.accounts.middleware import zone_of
 from telemed.accounts.models import User
-from telemed.core import clock
+from telemed.core import clock, realtime
 
 PROOF = "proof"  # session key: the address that is being proved, and what for
 PURPOSE = "enter"
@@ -123,7 +123,10 @@ def confirm(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
+    person = request.user.pk
     get_adapter().logout(request)
+    if person:
+        realtime.look_again(person)
     response = redirect("portals:front")
     response["Clear-Site-Data"] = '"cache", "storage"'
     kept.forget_owner(response)

@@ -63,14 +63,15 @@ def catalogue(language: str) -> Path:
 
 def sentences() -> dict[Key, Sentence]:
     """Every marked sentence, in the order of the files. First come those of the framework that our English says better."""
-    found = {Key(None, entry.msgid): Sentence("Django", None) for entry in polib.pofile(str(catalogue("en")))}
+    ours = polib.pofile(str(catalogue(settings.LANGUAGE_CODE)))
+    found = {Key(None, entry.msgid): Sentence("Django", entry.msgid_plural or None) for entry in ours}
     for folder in FOLDERS:
         for path in sorted((settings.ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".html", ".txt") and "data" not in path.parts:
                 for parts in marked(path.read_text(), code=path.suffix == ".py"):
                     key, plural = Key(parts.get("msgctxt"), parts["msgid"]), parts.get("msgid_plural")
-                    known = found.get(key, Sentence(str(path.relative_to(settings.ROOT)), plural))
-                    found[key] = known._replace(plural=known.plural or plural)
+                    known = found.get(key, Sentence(str(path.relative_to(settings.ROOT)), None))
+                    found[key] = Sentence(known.place, known.plural or plural)
     return found
 
 
@@ -93,7 +94,7 @@ def merge(old: polib.POFile, found: dict[Key, Sentence]) -> polib.POFile:
             entry = _fresh(key, sentence, forms=_forms(old), gone=gone)
         entry.msgid_plural = sentence.plural or ""
         entry.occurrences = [(sentence.place, "")]
-        if "%(" in key.text and "python-format" not in entry.flags:
+        if re.search(r"%[(ds]", key.text) and "python-format" not in entry.flags:
             entry.flags.append("python-format")
         new.append(entry)
     return new
