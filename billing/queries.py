@@ -1,7 +1,7 @@
 """What people read about money: a patient's payments, and what a doctor's visits brought."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -68,15 +68,23 @@ class Earnings:
 def earnings(doctor: Doctor, month: date, tz: ZoneInfo) -> Earnings:
     """The paid visits of the month that begins on ``month``. Money that came too late never belonged to a visit."""
     period = Earnings(month, [])
-    since, until = _midnight(month, tz), _midnight(period.after, tz)
+    period.lines.extend(_lines(doctor, _midnight(month, tz), _midnight(period.after, tz)))
+    return period
+
+
+def earned(doctor: Doctor, since: datetime, until: datetime) -> list[Money]:
+    """What the visits that start in [since, until) brought so far, one sum per currency."""
+    return _sums(line.net for line in _lines(doctor, since, until))
+
+
+def _lines(doctor: Doctor, since: datetime, until: datetime) -> Iterator[Line]:
     rows = Payment.objects.filter(
         appointment__doctor=doctor, appointment__starts_at__gte=since, appointment__starts_at__lt=until,
         state__in=SETTLED,
     ).exclude(refunds__reason=Refund.Reason.LATE)  # fmt: skip
     for payment in rows.select_related("appointment").prefetch_related("refunds").order_by("-appointment__starts_at"):
         back = any(refund.charge == payment.charge for refund in payment.refunds.all())
-        period.lines.append(Line(payment.appointment, payment, back))
-    return period
+        yield Line(payment.appointment, payment, back)
 
 
 def _midnight(day: date, tz: ZoneInfo) -> datetime:

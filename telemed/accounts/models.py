@@ -82,6 +82,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_username(self) -> str:
         return self.address
 
+    def get_short_name(self) -> str:
+        return self.name
+
 
 class Clinic(models.Model):
     """The practice: its name stands on every page, its zone and money are the defaults."""

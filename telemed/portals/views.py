@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from billing.queries import earned
 from consultations.models import Appointment, Participant
 from consultations.states import AppointmentState
 from consultations.views.clinic import chart_of, practice
@@ -110,7 +111,7 @@ def clinic(request: HttpRequest) -> HttpResponse:
     context = {
         "doctor": doctor, "section": "today", "now": now, "agenda": agenda, "waiting": waiting, "coming": coming,
         "next": ahead[0] if ahead else None, "chart": chart_of(request, ahead[0].patient_id) if ahead else None,
-        "grid": Grid.of(agenda, now),
+        "grid": Grid.of(agenda, now), "earned": earned(doctor, since, until),
         "done": sum(row.state == AppointmentState.COMPLETED for row in agenda),
     }  # fmt: skip
     return render(request, "pages/clinic.html", context)

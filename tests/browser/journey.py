@@ -194,9 +194,9 @@ class Journey:
         admin.get_by_role("button", name="Continue").click()
         admin.wait_for_url("**/admin/")
         self._is_listed(0)
-        admin.goto("/admin/verify/")
+        admin.goto("/admin/doctors/verify/")
         admin.get_by_role("link", name=self.applicant).click()
-        admin.get_by_label("Reason").fill("Found in the public register")
+        admin.get_by_label("What you checked").fill("Found in the public register")
         admin.get_by_role("button", name="Verify").click()
         self._is_listed(1)
         for page in (
@@ -246,7 +246,7 @@ class Journey:
         return page.get_by_role("row", name=ADMIN).locator("td").nth(3).inner_text().strip()
 
     def _apply(self) -> None:
-        """A new doctor: account, second factor is asked for later, application."""
+        """A new doctor: account, application, and what could be booked."""
         page = self.people.browser(viewport=self.size)
         page.goto("/clinic/apply/")
         page.get_by_role("link", name="Create an account").click()
@@ -255,9 +255,15 @@ class Journey:
         facts |= {"registration_number": uuid4().hex[:7].upper(), "practising_since": "2015"}
         for name, value in facts.items():
             page.locator(f"#id_{name}").fill(value)
+        page.get_by_label("Specialty").select_option("Neurology")
         page.get_by_label("English", exact=True).check()
         page.get_by_role("button", name="Send the application").click()
         expect(page.get_by_text("Patients cannot see you yet")).to_be_visible()
+        page.goto("/clinic/settings/")
+        for name, value in {"name": "First visit", "minutes": "20", "price": "30"}.items():
+            page.locator(f"#id_{name}").fill(value)
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("listitem").filter(has_text="First visit")).to_be_visible()
 
     def _is_listed(self, times: int) -> None:
         page = self.people.browser()
