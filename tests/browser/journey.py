@@ -6,14 +6,27 @@ The patient sits in New York with a browser of that zone, the doctor works in Lo
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psycopg
 from playwright.sync_api import Page, expect
 
-from tests.browser.hands import card, check_devices, close_panel, download, fetch, open_panel, pick, reload, said, soon, start_of, write
+from tests.browser import at_rest, looks
+from tests.browser.hands import (
+    card,
+    check_devices,
+    close_panel,
+    download,
+    fetch,
+    open_panel,
+    pick,
+    reload,
+    said,
+    soon,
+    start_of,
+    write,
+)
 from tests.browser.people import NARROW, WIDE, People, assert_sees, code_in, until
 
 PASSWORD = "demo pass phrase"
@@ -22,6 +35,7 @@ ADMIN, ADMIN_EMAIL = "Sam Okafor", "admin@demo.example"
 ZONE = ZoneInfo("America/New_York")
 # Words that may stand in the pages of those who may read them and nowhere else.
 REASON = "Pounding headaches zanzibar since Monday"
+CANARIES = ["zanzibar", "quokka", "marzipan", "1 High Street", "Bo Lindqvist"]
 CHAT = "My reading this morning was quokka 150 over 95"
 FINDINGS = "Home readings 150/95 marzipan, no red flags"
 
@@ -38,9 +52,15 @@ class Journey:
         self.patient = people.browser(viewport=self.size, timezone_id=str(ZONE))
         self.doctor = self.patient  # replaced when the doctor signs in
         self.visit = ""
+        self.flaws: list[str] = []  # what axe found on the way
         self.steps: list[Callable[[], None]] = [
             self.register, self.find, self.book, self.pay, self.notify, self.meet, self.prescribe, self.keep, self.administer,
         ]  # fmt: skip
+
+    def look(self, page: Page) -> None:
+        wide = looks.overflow(page)
+        found = [*looks.flaws(page), *([f"{wide} px too wide"] if wide > 0 else [])]
+        self.flaws += [f"{page.url}: {flaw}" for flaw in found]
 
     def register(self) -> None:
         """1: a code through the real path; zone and language come from the browser."""
@@ -51,6 +71,7 @@ class Journey:
         page.goto("/account/")
         expect(page.get_by_label("Time zone", exact=True)).to_have_value(str(ZONE))
         expect(page.get_by_label("Language", exact=True)).to_have_value("en")
+        self.look(page)
 
     def find(self) -> None:
         """2: by specialty, language and soonest; the cards show times in the patient's zone."""
@@ -59,24 +80,29 @@ class Journey:
         page.get_by_label("Language").select_option("Arabic")
         page.get_by_role("button", name="Search").click()
         page.goto(f"{page.url}&type=general-practice&sort=soonest")
-        card = page.get_by_role("article", name=DOCTOR)
-        slot = card.locator("button.slot").first
+        found = page.get_by_role("article", name=DOCTOR)
+        slot = found.locator("button.slot").first
         assert re.findall(r"\d\d:\d\d", slot.inner_text()) == [start_of(slot).astimezone(ZONE).strftime("%H:%M")]
-        card.get_by_role("link", name=DOCTOR).first.click()
+        self.look(page)
+        found.get_by_role("link", name=DOCTOR).first.click()
 
     def book(self) -> None:
         """3: the slot is held, then one question a page."""
         page = self.patient
         offer = page.locator("form", has=page.get_by_role("heading", name="Short call"))
+        self.look(page)
         soon(offer).click()
         page.wait_for_url("**/reason/")
+        self.look(page)
         self.visit = page.url.split("/book/")[1].split("/")[0]
         page.locator("#id_reason").fill(REASON)
         page.get_by_role("button", name="Continue").click()
         self._about_me(page)
+        self.look(page)
         page.locator("#id_consent").check()
         page.get_by_role("button", name="Continue").click()
         expect(page.get_by_text(REASON)).to_be_visible()
+        self.look(page)
 
     def pay(self) -> None:
         """4: on the page of the payment company: a card that is refused, then one that works."""
@@ -85,9 +111,11 @@ class Journey:
         page.wait_for_url("**/demo/pay/**")
         card(page, "4000000000000002")
         expect(page.get_by_role("alert")).to_be_visible()
+        self.look(page)
         card(page, "4242424242424242")
         page.wait_for_url("**/done/")
         expect(page.get_by_role("heading", name="Your visit is booked")).to_be_visible()
+        self.look(page)
 
     def notify(self) -> None:
         """5: both sides are told, with a calendar file; each reminder comes once, also after the worker was down."""
@@ -110,6 +138,7 @@ class Journey:
             assert len(self.people.outbox(address, "visit.reminder", self.visit)) == 1
         self.patient.goto("/notifications/")
         expect(self.patient.get_by_text("Your appointment is booked")).to_be_visible()
+        self.look(self.patient)
 
     def meet(self) -> None:
         """6: device check, waiting room, the doctor admits, pictures both ways, chat, leaving and coming back, the end."""
@@ -117,12 +146,15 @@ class Journey:
         self.doctor = doctor
         self._room_opens()
         patient.goto(f"/visits/{self.visit}/room/")
+        self.look(patient)
         check_devices(patient)
+        self.look(patient)
         doctor.goto(f"/clinic/visits/{self.visit}/room/")
         doctor.click("[data-enter]:visible")
         doctor.click("[data-admit]")
         for page in (patient, doctor):
             assert_sees(page)
+            self.look(page)
         patient.context.set_offline(True)
         write(patient, CHAT)
         patient.wait_for_timeout(1500)
@@ -147,6 +179,7 @@ class Journey:
         panel.get_by_role("button", name="Look at it and sign").click()
         panel.get_by_role("button", name="Sign", exact=True).click()
         expect(panel.get_by_text(re.compile("^Signed"))).to_be_visible()
+        self.look(doctor)
         close_panel(doctor)
         doctor.click("[data-opens=leave]")
         doctor.click("[data-end]")
@@ -154,6 +187,7 @@ class Journey:
         doctor.goto(f"/clinic/prescriptions/new/?visit={self.visit}")
         pick(doctor, "Add a medicine", "amoxi", "500 mg")
         expect(doctor.get_by_text("The patient is allergic to Penicillin.")).to_be_visible()
+        self.look(doctor)
         doctor.get_by_role("link", name="Choose another").click()
         pick(doctor, "Add a medicine", "amlod", "tablet 10 mg")
         item = doctor.get_by_role("group", name=re.compile("amlodipine", re.IGNORECASE))
@@ -161,6 +195,8 @@ class Journey:
         item.get_by_label("For how many days").fill("28")
         item.get_by_label("Supply").fill("28")
         doctor.get_by_role("button", name="Look at it and sign").click()
+        doctor.get_by_role("button", name="Sign", exact=True).wait_for()
+        self.look(doctor)
         doctor.get_by_role("button", name="Sign", exact=True).click()
         expect(doctor.get_by_role("link", name="Download the PDF")).to_be_visible()
 
@@ -171,8 +207,10 @@ class Journey:
         history = page.get_by_role("region", name="Your history")
         for kind in ("Visit", "Prescription", "Receipt"):
             until(lambda kind=kind: reload(page) and history.get_by_text(kind).count() > 0, f"{kind} in the history")
+        self.look(page)
         page.goto(f"/visits/{self.visit}/")
         expect(page.get_by_text(FINDINGS)).to_be_visible()
+        self.look(page)
         page.get_by_role("link", name="Prescription").first.click()
         paper = download(page, page.get_by_role("link", name="Download the PDF"))
         assert paper.startswith(b"%PDF")
@@ -180,24 +218,28 @@ class Journey:
         assert fetch(page, page.get_by_role("link", name="Receipt").first).startswith(b"%PDF")
         page.goto("/record/sharing/")
         expect(page.get_by_text(DOCTOR).first).to_be_visible()
-        assert self.canaries() == []
+        self.look(page)
+        assert at_rest.found(self.people.stack, [*CANARIES, self.name]) == []
 
     def administer(self) -> None:
         """9: the admin signs in with a second factor, verifies a doctor, and sees what happened."""
-        self._apply()
+        newcomer = self._apply()
         admin = self.people.browser(viewport=self.size)
         admin.goto("/admin/")
         admin.get_by_label("Email or mobile number").fill(ADMIN_EMAIL)
         admin.locator("#id_password").fill(PASSWORD)
         admin.get_by_role("button", name="Sign in", exact=True).click()
+        self.look(admin)
         admin.get_by_label("Code").fill(self._second_factor())
         admin.get_by_role("button", name="Continue").click()
         admin.wait_for_url("**/admin/")
         self._is_listed(0)
         admin.goto("/admin/doctors/verify/")
         admin.get_by_role("link", name=self.applicant).click()
+        self.look(admin)
         admin.get_by_label("What you checked").fill("Found in the public register")
         admin.get_by_role("button", name="Verify").click()
+        self._offer(newcomer)
         self._is_listed(1)
         for page in (
             "accounts/user",
@@ -208,21 +250,25 @@ class Journey:
         ):
             admin.goto(f"/admin/{page}/")
             expect(admin.locator("#result_list tbody tr").first).to_be_visible()
+            self.look(admin)
 
     # --- parts of the steps -----------------------------------------------------------------------------------------------
     def _join(self, page: Page, address: str) -> None:
         page.locator("#id_address").fill(address)
+        self.look(page)
         page.get_by_role("button", name="Send me the code").click()
         code = code_in(self.people.outbox(address, "code")[0])
         page.locator("#id_code").fill("000000" if code != "000000" else "111111")
         page.get_by_role("button", name="Continue").click()
         expect(page.locator(".field__error")).to_be_visible()
+        self.look(page)
         page.locator("#id_code").fill(code)
         page.get_by_role("button", name="Continue").click()
         page.wait_for_url(lambda url: "/signup/" not in url)
 
     def _about_me(self, page: Page) -> None:
         page.wait_for_url("**/who/")
+        self.look(page)
         facts = {
             "name": self.name, "birth_date_0": "7", "birth_date_1": "11", "birth_date_2": "1990", "line": "1 High Street", "city": "Leeds",
             "postcode": "LS1 1AA", "contact_name": "Bo Lindqvist", "contact_phone": "07400 123456", "contact_relation": "husband",
@@ -245,8 +291,8 @@ class Journey:
         page.goto("/demo/")
         return page.get_by_role("row", name=ADMIN).locator("td").nth(3).inner_text().strip()
 
-    def _apply(self) -> None:
-        """A new doctor: account, application, and what could be booked."""
+    def _apply(self) -> Page:
+        """A new doctor: account and application."""
         page = self.people.browser(viewport=self.size)
         page.goto("/clinic/apply/")
         page.get_by_role("link", name="Create an account").click()
@@ -259,6 +305,10 @@ class Journey:
         page.get_by_label("English", exact=True).check()
         page.get_by_role("button", name="Send the application").click()
         expect(page.get_by_text("Patients cannot see you yet")).to_be_visible()
+        self.look(page)
+        return page
+
+    def _offer(self, page: Page) -> None:
         page.goto("/clinic/settings/")
         for name, value in {"name": "First visit", "minutes": "20", "price": "30"}.items():
             page.locator(f"#id_{name}").fill(value)
@@ -269,22 +319,3 @@ class Journey:
         page = self.people.browser()
         page.goto(f"/doctors/?q={self.applicant.split()[-1]}")
         expect(page.get_by_role("article", name=self.applicant)).to_have_count(times)
-
-    def canaries(self) -> list[str]:
-        """Places outside the encryption in which the words of this visit can be read: tables and stored files."""
-        words = [REASON, CHAT, FINDINGS]
-        found = []
-        with psycopg.connect(self.people.stack.env["DATABASE_URL"]) as database:
-            tables = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-            for (table,) in tables:
-                for word in words:
-                    plain, packed = f"%{word}%", f"%{word.encode().hex()}%"
-                    query = psycopg.sql.SQL("SELECT count(*) FROM {t} AS r WHERE r::text LIKE %s OR r::text LIKE %s")
-                    [count] = database.execute(
-                        query.format(t=psycopg.sql.Identifier(table)), [plain, packed]
-                    ).fetchone() or [0]
-                    found += [f"{table}: {word}"] * bool(count)
-        for file in Path(self.people.stack.env["TELEMED_LOCAL"], "files").rglob("*"):
-            if file.is_file() and any(word.encode() in file.read_bytes() for word in words):
-                found.append(str(file))
-        return found

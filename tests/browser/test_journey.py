@@ -10,5 +10,7 @@ pytestmark = pytest.mark.browser
 def test_a_person_registers_books_pays_meets_the_doctor_and_holds_a_signed_prescription(
     people: People, width: int
 ) -> None:
-    for step in Journey(people, width).steps:
+    journey = Journey(people, width)
+    for step in journey.steps:
         step()
+    assert journey.flaws == []

@@ -11,7 +11,7 @@ import redis
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from telemed.core import realtime
@@ -191,10 +191,13 @@ async def test_a_broadcast_waits_for_the_commit(hubs: list[Hub]) -> None:
     await hubs[0].join("room.a", ear)
 
     def work(*, fail: bool) -> None:
-        with transaction.atomic():
-            realtime.broadcast("room.a", {"t": "ev", "fail": fail})
-            if fail:
-                raise KeyError("rolled back")
+        try:
+            with transaction.atomic():
+                realtime.broadcast("room.a", {"t": "ev", "fail": fail})
+                if fail:
+                    raise KeyError("rolled back")
+        finally:
+            connection.close()
 
     with pytest.raises(KeyError):
         await asyncio.to_thread(work, fail=True)

@@ -108,6 +108,14 @@ def test_minutes_are_counted_as_people_count(language: str, words: dict[int, str
     assert {n: speak("%(count)d minute", "%(count)d minutes", n) % {"count": n} for n in words} == words
 
 
+def test_a_strength_keeps_its_order_between_arabic_words() -> None:
+    """Strengths are shown left to right. Without a mark, a number after an Arabic word would jump to its other side."""
+    speak = compiled(polib.pofile(str(messages.catalogue("ar"))))
+    words = [speak.gettext(word) for word in ("micrograms", "units", "dose", "hours")]
+    words += [speak.pgettext("20.5 g for 1 L", "for"), speak.pgettext("250 mg per 5 mL", "per")]
+    assert [word[-1] for word in words] == ["\N{LEFT-TO-RIGHT MARK}"] * 6
+
+
 # --- finding and merging ------------------------------------------------------------------------------------------------
 def test_code_is_read_as_makemessages_reads_it() -> None:
     code = """
