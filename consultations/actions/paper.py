@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 
 from consultations import wording
 from consultations.models import Prescription
-from telemed.core import clock, pdf
+from telemed.core import clock, pdf, speech
 
 
 def signed(prescription: Prescription, *, diagnoses: list[Any], code: str, until: date, now: datetime) -> bytes:
@@ -46,7 +46,12 @@ def _both(dose: dict[str, Any], language: str) -> dict[str, Any]:
         line = wording.line(dose)
     with translation.override(language):
         own = wording.line(dose)
-    return {"line": line, "own": own if own.parts != line.parts else None, "language": language}
+    return {
+        "line": line,
+        "own": own if own.parts != line.parts else None,
+        "language": language,
+        "direction": speech.direction(language),
+    }
 
 
 def _qr(link: str) -> str:

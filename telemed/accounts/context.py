@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from rest_framework.request import Request
 
 from telemed.accounts.models import Clinic, User
-from telemed.core import clock
+from telemed.core import clock, speech
 from telemed.notifications.models import Message
 
 SECONDS = 30.0
@@ -41,7 +41,7 @@ def clinic(request: HttpRequest) -> dict[str, Any]:
         "clinic": the_clinic(),
         "demo": settings.DEMO,
         "language": language,
-        "direction": "rtl" if language == "ar" else "ltr",
+        "direction": speech.direction(language),
         "zone": clock.current_zone(),
         "language_choices": settings.LANGUAGES,
         "public_url": settings.PUBLIC_URL,

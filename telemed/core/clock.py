@@ -78,9 +78,8 @@ def birth_day(value: date, language: str | None = None) -> str:
 
 def hour(moment: datetime, tz: ZoneInfo | None = None, language: str | None = None) -> str:
     """'14:20', or '2:20 PM' where people write it so."""
-    return dates.format_time(moment, "short", tzinfo=_tz(tz), locale=speech.locale(language)).replace(
-        "\u202f", "\u00a0"
-    )
+    words = dates.format_time(moment, "short", tzinfo=_tz(tz), locale=speech.locale(language))
+    return words.replace("\u202f", "\u00a0").replace(" ", "\u00a0")
 
 
 def span(start: datetime, end: datetime, tz: ZoneInfo | None = None, language: str | None = None) -> str:
@@ -88,10 +87,13 @@ def span(start: datetime, end: datetime, tz: ZoneInfo | None = None, language: s
 
 
 def zone_label(moment: datetime, tz: ZoneInfo | None = None, language: str | None = None) -> str:
-    """'London (GMT)': the city that people know and the offset that holds at ``moment``."""
+    """'London (GMT)', 'Kolkata (GMT+05:30)': the city that people know and the offset that holds at ``moment``."""
     tz, locale = _tz(tz), speech.locale(language)
     city = dates.get_timezone_location(tz, locale=locale, return_city=True)
-    short = dates.get_timezone_name(moment.astimezone(tz), width="short", locale=locale)
+    local = moment.astimezone(tz)
+    short = dates.get_timezone_name(local, width="short", locale=locale)
+    if not short.isalpha() or len(short) > 5:  # this language has no short name for the zone
+        short = dates.get_timezone_gmt(local, width="long", locale=locale).replace("+", "\u200e+")
     return f"{city} ({short})"
 
 

@@ -12,6 +12,11 @@ def locale(language: str | None = None) -> Locale:
     return _locale(language or translation.get_language() or "en")
 
 
+def direction(language: str) -> str:
+    """The value of the HTML attribute ``dir``."""
+    return "rtl" if translation.get_language_info(language)["bidi"] else "ltr"
+
+
 @cache
 def _locale(language: str) -> Locale:
     base = language.split("-", maxsplit=1)[0]

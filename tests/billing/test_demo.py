@@ -273,6 +273,7 @@ def test_the_report_goes_over_http_with_the_signature_of_the_real_one(
         Demo().report(event)
     tasks.demo_report(event=event)
     server.shutdown()
+    server.server_close()
     assert [path for path, _body, _signature in got] == ["/payments/webhook/demo/"] * 2
     _path, body, signature = got[1]
     secret = settings.STRIPE["webhook_secret"]

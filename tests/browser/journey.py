@@ -5,7 +5,6 @@ The patient sits in New York with a browser of that zone, the doctor works in Lo
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client
 
+from telemed.accounts.models import User
 from telemed.asgi import application
 from telemed.core.realtime import hub
 
@@ -18,7 +19,7 @@ ORIGIN = settings.CSRF_TRUSTED_ORIGINS[0]
 SOON = 3.0
 
 
-def session_of(user: Any) -> str:
+def session_of(user: User) -> str:
     client = Client()
     client.force_login(user, backend="telemed.accounts.backends.Password")
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"

@@ -9,7 +9,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
 from patients.models import Patient
 from telemed.accounts.models import User
-from telemed.core.models import AuditEvent
+from telemed.core import clock, events
+from telemed.core.models import AuditEvent, Delivery
+from telemed.notifications.models import Message
 from tests import cast
 from tests.conftest import Browse
 
@@ -57,6 +59,19 @@ def test_a_refused_applicant_reads_why(noor: Doctor, office: Client, browse: Bro
     office.post(f"/admin/doctors/verify/{noor.pk}/", {"reason": "The number belongs to somebody else", "refuse": "1"})
     assert "The number belongs to somebody else" in browse(noor.user).get("/clinic/apply/").content.decode()
     assert browse(noor.user).get("/clinic/").status_code == 404
+
+
+@pytest.mark.parametrize(("button", "subject"), [("verify", "You are verified"), ("refuse", "About your application")])
+def test_the_applicant_is_told_once_that_somebody_decided(
+    noor: Doctor, office: Client, button: str, subject: str
+) -> None:
+    office.post(f"/admin/doctors/verify/{noor.pk}/", {"reason": "The register says so", button: "1"})
+    later = clock.now() + timedelta(minutes=1)
+    for delivery in [*events.due(later), *Delivery.objects.values_list("pk", flat=True)]:
+        events.deliver(delivery, now=later)
+    told = Message.objects.filter(kind="doctor.decided", channel=Message.Channel.EMAIL)
+    assert [(row.subject, row.address) for row in told] == [(subject, "noor@example.com")]
+    assert "register" not in told.get().body
 
 
 def test_a_decision_needs_a_reason_and_happens_once(noor: Doctor, office: Client) -> None:

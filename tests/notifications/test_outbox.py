@@ -253,6 +253,7 @@ def twilio(settings: Settings) -> Iterator[list[dict[str, list[str]]]]:
     }
     yield FakeTwilio.got
     server.shutdown()
+    server.server_close()
 
 
 def test_text_messages_go_out_through_twilio(amira: Patient, now: datetime, twilio: list[dict[str, list[str]]]) -> None:

@@ -176,7 +176,8 @@ def _next(request: HttpRequest) -> str:
     safe = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if safe else settings.LOGIN_REDIRECT_URL
+    # Only an address: to ``redirect`` a bare word would be the name of a view.
+    return wanted if safe and wanted.startswith("/") else settings.LOGIN_REDIRECT_URL
 
 
 def _page(request: HttpRequest, template: str, form: Any) -> HttpResponse:
