@@ -6,6 +6,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
@@ -38,6 +39,7 @@ def dashboard(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     )
 
 
+@permission_required("doctors.change_doctor", raise_exception=True)
 @require_GET
 def verify(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """Who applied, longest waiting first."""
@@ -45,6 +47,7 @@ def verify(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     return _page(request, site, "admin/verify.html", {"title": _("Doctors to verify"), "applied": applied})
 
 
+@permission_required("doctors.change_doctor", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def decide(request: HttpRequest, *, doctor_id: UUID, site: AdminSite) -> HttpResponse:
     doctor = get_object_or_404(Doctor.objects.select_related("user"), pk=doctor_id)

@@ -44,6 +44,7 @@ SPOKEN = (
     "yo",
     "zh",
 )
+FAR = 100  # years from now in which nobody is away
 RANGES = 2  # working periods of a day: before and after the break
 
 
@@ -149,6 +150,9 @@ class AwayForm(forms.Form):
         data = super().clean() or self.cleaned_data
         if data.get("first") and data.get("last") and data["last"] < data["first"]:
             self.add_error("last", gettext("The last day cannot be before the first."))
+        for name in ("first", "last"):
+            if name in data and abs(data[name].year - clock.now().year) > FAR:
+                self.add_error(name, self.fields[name].error_messages["invalid"])
         return data
 
     def period(self, zone: str) -> dict[str, datetime]:

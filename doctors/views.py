@@ -1,6 +1,9 @@
 """A doctor's own pages about the practice: application, hours, what is offered."""
 
+from typing import Any
+
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -46,7 +49,7 @@ def availability(request: HttpRequest) -> HttpResponse:
         practice.be_away(doctor, **away.period(doctor.time_zone), by=user)
         return _saved(request, "doctors:availability")
     if what == "back":
-        get_object_or_404(doctor.time_off, pk=request.POST.get("id", "0")).delete()
+        practice.be_back(_named(doctor.time_off, request), by=user)
         return _saved(request, "doctors:availability")
     days = [[[hours[f"{edge}_{day}_{part}"] for edge in ("opens", "closes")] for part in range(2)] for day in range(7)]
     context = {
@@ -69,7 +72,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         practice.offer(doctor, **offer.facts(doctor.clinic.currency), by=user)
         return _saved(request, "doctors:settings")
     if what == "withdraw":
-        practice.withdraw(get_object_or_404(doctor.visit_types, pk=request.POST.get("id")), by=user)
+        practice.withdraw(_named(doctor.visit_types, request), by=user)
         return _saved(request, "doctors:settings")
     context = {
         "doctor": doctor,
@@ -86,6 +89,14 @@ def _practice(request: HttpRequest) -> Doctor:
     if doctor is None:
         raise Http404
     return doctor
+
+
+def _named(rows: Any, request: HttpRequest) -> Any:
+    """The one of ``rows`` that a button names; 404 for anything else."""
+    try:
+        return get_object_or_404(rows, pk=request.POST.get("id"))
+    except (ValueError, ValidationError) as error:  # not an id at all
+        raise Http404 from error
 
 
 def _saved(request: HttpRequest, name: str) -> HttpResponse:

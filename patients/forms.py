@@ -44,7 +44,7 @@ class BirthDateField(forms.MultiValueField):
         day, month, year = (int(part or 0) for part in data_list)
         try:
             born = date(year, month, day)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise forms.ValidationError(gettext("This date does not exist. Check day, month and year.")) from error
         today = clock.now().date()
         if born > today or clock.age(born, today) > OLDEST:

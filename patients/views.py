@@ -1,7 +1,7 @@
 """The patient's own pages: the record, who looked at it, and the profile."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -115,6 +115,6 @@ def _me(request: HttpRequest) -> Patient:
 
 def _moment(value: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(value) if value else None
-    except ValueError:
+        return datetime.fromisoformat(value).astimezone(UTC) if value else None
+    except (ValueError, OverflowError):
         return None

@@ -30,6 +30,7 @@ Answer: TypeAlias = "_MonkeyPatchedWSGIResponse"  # of a test client
 Browse: TypeAlias = Callable[[User], Client]
 
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the static files middleware warns when there is none
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the cast is made for every test
 
 # The workers of one run share a Redis: each has keys of its own, and forgets only those.
 KEYS = f"telemed-test-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"

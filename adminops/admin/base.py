@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib.admin import ModelAdmin, TabularInline
 from django.http import HttpRequest
+
+from telemed.accounts.forms import zone_choices
 
 if TYPE_CHECKING:
     Base = ModelAdmin[Any]
@@ -15,6 +18,12 @@ else:
 class Table(Base):
     show_full_result_count = False
     list_per_page = 50
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+        """A zone that nobody knows would break every page that shows an hour, so zones are chosen."""
+        if db_field.name == "time_zone":
+            return forms.ChoiceField(label=db_field.verbose_name, choices=[("UTC", "UTC"), *zone_choices()])
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -9,7 +9,7 @@ from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
 from rest_framework.decorators import api_view, parser_classes, throttle_classes
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +34,10 @@ class TooLarge(APIException):
 class SmallJSON(JSONParser):
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         limited: Any = _Limited(stream)
-        return super().parse(limited, media_type, parser_context)
+        try:
+            return super().parse(limited, media_type, parser_context)
+        except RecursionError as error:  # thousands of brackets
+            raise ParseError from error
 
 
 class _Limited:

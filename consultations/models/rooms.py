@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from consultations.models.appointments import Appointment
 from consultations.states import CONSULTATION_MOVES, ConsultationState
 from doctors.models import Doctor
+from doctors.states import DoctorState
 from patients.models import Grant, Patient
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
@@ -26,10 +27,11 @@ class ConsultationQuerySet(models.QuerySet["Consultation"]):
         )
 
     def led_by(self, user: Any) -> Self:
-        """The visits of which ``user`` is the doctor, while the patient's chart is open to them."""
+        """The visits of which ``user`` is the doctor, while they are verified and the patient's chart is open to them."""
         return self.filter(
-            appointment__doctor__user_id=user.pk, appointment__patient__in=Patient.objects.for_user(user)
-        )
+            appointment__doctor__user_id=user.pk, appointment__doctor__state=DoctorState.VERIFIED,
+            appointment__patient__in=Patient.objects.for_user(user),
+        )  # fmt: skip
 
 
 class Consultation(Stateful):
@@ -63,8 +65,12 @@ class Consultation(Stateful):
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def for_user(self, user: Any) -> Self:
-        """The seats of ``user``."""
-        return self.filter(user_id=user.pk).exclude(state=Participant.State.REMOVED)
+        """The seats of ``user``: of a doctor who is verified, and while the room or the patient's chart is open."""
+        here = ~models.Q(consultation__state=ConsultationState.ENDED)
+        here |= models.Q(consultation__appointment__patient__in=Patient.objects.for_user(user))
+        doctors = models.Q(consultation__appointment__doctor__state=DoctorState.VERIFIED) & here
+        mine = self.filter(user_id=user.pk).exclude(state=Participant.State.REMOVED)
+        return mine.filter(models.Q(role=Participant.Role.PATIENT) | doctors)
 
     def with_news(self) -> Self:
         """Each seat with what a list of conversations shows: ``last_id`` and ``last_at`` of the newest message (the

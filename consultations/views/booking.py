@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from consultations.actions import booking, visits
 from consultations.forms import WARNING_SIGNS, ReasonForm, ShareForm
 from consultations.models import Appointment
-from consultations.queries import alternatives, find_slot
+from consultations.queries import HORIZON, alternatives, find_slot
 from consultations.states import AppointmentState
 from doctors.models import VisitType
 from patients.actions import consents, profile
@@ -188,17 +188,18 @@ def _lost(request: HttpRequest, appointment: Appointment, refusal: booking.HoldE
 
 
 def _taken(request: HttpRequest, slot_id: str, refusal: Exception) -> HttpResponse:
+    now = clock.now()
     kind_hex, _dash, minutes = slot_id.partition("-")
     try:
         kind = VisitType.objects.bookable().select_related("doctor").filter(pk=UUID(kind_hex)).first()
-        near = max(clock.now(), clock.from_minutes(int(minutes, 16)))
+        near = min(max(now, clock.from_minutes(int(minutes, 16))), now + HORIZON)
     except (ValueError, OverflowError, OSError):
         kind = None
     if kind is None:
         raise Http404
     context = {
         "refusal": refusal,
-        "slots": alternatives(kind, near, now=clock.now()),
+        "slots": alternatives(kind, near, now=now),
         "doctor_shown": kind.doctor,
         "section": "find",
     }

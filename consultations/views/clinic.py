@@ -19,6 +19,8 @@ from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
+FAR = 100  # years from now in which nobody asks for a week
+
 
 def practice(request: HttpRequest) -> Doctor:
     """The practice that this person runs; 404 for everybody else."""
@@ -59,9 +61,12 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = get_object_or_404(_booked(doctor), pk=appointment_id)
     audit.record("read", "consultations.appointment", appointment.pk, by=me(request), patient_id=appointment.patient_id)
     now = clock.now()
+    note = ClinicalNote.objects.for_user(request.user).filter(consultation__appointment=appointment).first()
+    if note:
+        audit.record("read", "consultations.note", note.pk, by=me(request), patient_id=appointment.patient_id)
     context = {
         "doctor": doctor, "section": "today", "appointment": appointment, "now": now, "stage": appointment.stage(now),
-        "note": ClinicalNote.objects.for_user(request.user).filter(consultation__appointment=appointment).first(),
+        "note": note,
         "prescriptions": Prescription.objects.for_user(request.user).filter(consultation__appointment=appointment),
         "chart": chart_of(request, appointment.patient_id),
     }  # fmt: skip
@@ -137,8 +142,11 @@ def _booked(doctor: Doctor) -> Any:
 
 
 def _monday(wanted: str, today: date) -> date:
+    """The first day of the week that the address names, if it is within FAR, else of this week."""
     try:
         day = datetime.strptime(wanted, "%Y-%m-%d").date() if wanted else today  # noqa: DTZ007 -- a calendar day has no zone
     except ValueError:
+        day = today
+    if abs(day.year - today.year) > FAR:
         day = today
     return day - timedelta(days=day.weekday())

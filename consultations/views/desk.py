@@ -40,6 +40,12 @@ def bar(request: HttpRequest, patient: Patient) -> Bar:
     return Bar(patient, allergies, unchecked(allergies, drafts.knowledge()) if allergies else [])
 
 
+def revision(request: HttpRequest) -> int:
+    """The revision that a form was made from; -1 when it names none."""
+    typed = request.POST.get("revision", "")
+    return int(typed) if typed.isdecimal() and len(typed) < 10 else -1
+
+
 def in_panel(request: HttpRequest) -> bool:
     return "panel" in request.GET
 

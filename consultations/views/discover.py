@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -55,12 +56,11 @@ def discover(request: HttpRequest) -> HttpResponse:
     kinds = [kind for kind in kinds if slots[kind.pk] or not wanted["when"]]
     kinds.sort(key=lambda kind: _order(kind, slots[kind.pk], wanted["sort"]))
     chosen = _one_each(kinds)
-    page = int(request.GET.get("page", "1")) if request.GET.get("page", "1").isdigit() else 1
-    shown = list(chosen.values())[(max(page, 1) - 1) * PAGE : max(page, 1) * PAGE]
+    page = Paginator(list(chosen.values()), PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form, "section": "find", "count": len(chosen), "now": now, "languages": _spoken(), "query": _without_page(request),
-        "cards": [Card(best, days(slots[best.pk], now, DAYS, TIMES), next(iter(slots[best.pk]), None), also) for best, also in shown],
-        "next_page": page + 1 if len(chosen) > page * PAGE else None,
+        "cards": [Card(best, days(slots[best.pk], now, DAYS, TIMES), next(iter(slots[best.pk]), None), also) for best, also in page],
+        "next_page": page.next_page_number() if page.has_next() else None,
     }  # fmt: skip
     return render(request, "consultations/discover.html", context)
 

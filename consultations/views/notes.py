@@ -46,9 +46,8 @@ def sign(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     if found is None or found.signed_at:
         return desk.go(request, "consultations:note", appointment_id)
     if request.method == "POST":
-        revision = request.POST.get("revision", "")
         try:
-            notes.sign(room, revision=int(revision) if revision.isdecimal() else -1, by=me(request), now=clock.now())
+            notes.sign(room, revision=desk.revision(request), by=me(request), now=clock.now())
         except (notes.Stale, notes.NoDiagnosis) as refusal:
             messages.warning(request, str(refusal))
         else:

@@ -87,11 +87,8 @@ def sign(request: HttpRequest, prescription_id: UUID) -> HttpResponse:
     if draft.state != PrescriptionState.DRAFT:
         return desk.go(request, "consultations:prescription", draft.pk)
     if request.method == "POST":
-        revision = request.POST.get("revision", "")
         try:
-            prescribing.sign(
-                draft, revision=int(revision) if revision.isdecimal() else -1, by=me(request), now=clock.now()
-            )
+            prescribing.sign(draft, revision=desk.revision(request), by=me(request), now=clock.now())
         except drafts.NotDraft:
             return desk.go(request, "consultations:prescription", draft.pk)
         except Refusal as refusal:
@@ -162,13 +159,13 @@ def _work(request: HttpRequest, draft: Prescription) -> HttpResponse:
 
 
 def _save(request: HttpRequest, draft: Prescription, rows: list[Row]) -> None:
-    revision = request.POST.get("revision", "")
+    revision = desk.revision(request)
     drafts.save(
         draft,
         advice=_text(request, "advice", LONGEST_ADVICE),
         doses={row.item.pk: _dose(row) for row in rows if row.form.is_bound},
         reasons={row.item.pk: row.form.cleaned_data["because"] for row in rows if row.form.is_bound},
-        revision=int(revision) if revision.isdecimal() else draft.revision,
+        revision=draft.revision if revision < 0 else revision,
         by=me(request),
         now=clock.now(),
     )

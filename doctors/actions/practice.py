@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
-from guardian.shortcuts import assign_perm
+from guardian.shortcuts import assign_perm, remove_perm
 
 from doctors.models import KNOWN, Doctor, TimeOff, VisitType, WeeklyHours
 from doctors.states import DoctorState
@@ -45,10 +45,12 @@ def apply(user: User, *, clinic: Clinic, facts: dict[str, Any], now: datetime) -
 
 @transaction.atomic
 def decide(doctor: Doctor, to: str, *, reason: str, by: User, now: datetime) -> None:
-    """Verify, refuse or suspend. A verified doctor runs their practice and can be found. Raises states.Refused."""
+    """Verify, refuse or suspend. Only a verified doctor runs a practice and can be found. Raises states.Refused."""
     states.move(doctor, to, by=by.pk, now=now, decided_at=now, decided_by=by, decision=reason)
     if to == DoctorState.VERIFIED:
         assign_perm("doctors.run_practice", doctor.user, doctor)
+    else:
+        remove_perm("doctors.run_practice", doctor.user, doctor)
     audit.record("verify", "doctors.doctor", doctor.pk, by=by, purpose="HOPERAT", outcome=to)
 
 
@@ -66,6 +68,13 @@ def set_hours(doctor: Doctor, hours: list[Hours], *, by: User) -> None:
 def be_away(doctor: Doctor, *, starts_at: datetime, ends_at: datetime, by: User) -> None:
     TimeOff.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
     audit.record("update", "doctors.hours", doctor.pk, by=by, purpose="HOPERAT")
+
+
+@transaction.atomic
+def be_back(away: TimeOff, *, by: User) -> None:
+    """Take time off back. Nobody books what is past, so that may go too."""
+    away.delete()
+    audit.record("update", "doctors.hours", away.doctor_id, by=by, purpose="HOPERAT")
 
 
 @transaction.atomic

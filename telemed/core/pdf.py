@@ -76,6 +76,18 @@ def _status(pdf: bytes) -> Any:
 
 
 @cache
+def _unpacked(font: str) -> bytes:
+    """A web font as the desktop font in it. Otherwise every document would unpack every font again, which takes longer
+    than drawing it."""
+    from fontTools.ttLib import TTFont
+
+    unpacked, packed = io.BytesIO(), TTFont(font)
+    packed.flavor = None
+    packed.save(unpacked)
+    return unpacked.getvalue()
+
+
+@cache
 def _fetcher() -> Any:
     """Reads static files of ours ("static:css/pdf.css") and what the page itself holds (data:), and nothing else."""
     from weasyprint.urls import URLFetcher, URLFetcherResponse
@@ -88,6 +100,7 @@ def _fetcher() -> Any:
             if not path:
                 raise ValueError(f"a document may not read {url[:80]}")
             kind = mimetypes.guess_type(str(path))[0] or "application/octet-stream"
-            return URLFetcherResponse(url, Path(str(path)).read_bytes(), {"Content-Type": kind})
+            content = _unpacked(str(path)) if kind == "font/woff2" else Path(str(path)).read_bytes()
+            return URLFetcherResponse(url, content, {"Content-Type": kind})
 
     return OursOnly(fail_on_errors=True)

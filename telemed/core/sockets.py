@@ -13,9 +13,10 @@ from channels.auth import AuthMiddleware
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.sessions import CookieMiddleware, InstanceSessionWrapper, SessionMiddleware
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.db import Error as DatabaseFault
 from django.db import close_old_connections
+from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
 from telemed.core import audit
@@ -251,8 +252,9 @@ def _address(scope: dict[str, Any]) -> str:
 
 
 def _still_signed_in(scope: dict[str, Any]) -> bool:
-    session, user = scope["session"], scope["user"]
-    return (
-        bool(session.exists(session.session_key))
-        and get_user_model().objects.filter(pk=user.pk, is_active=True).exists()
-    )
+    """The session is there, the account is open, and the password is the one it was signed in with."""
+    session = scope["session"]
+    user = get_user_model().objects.filter(pk=scope["user"].pk, is_active=True).first()
+    if user is None or not session.exists(session.session_key):
+        return False
+    return constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())

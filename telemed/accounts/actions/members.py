@@ -7,7 +7,7 @@ from django.db import transaction
 
 from telemed.accounts import addresses
 from telemed.accounts.models import User
-from telemed.core import audit
+from telemed.core import audit, realtime
 
 
 @transaction.atomic
@@ -37,3 +37,4 @@ def set_password(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     audit.record("update", "accounts.password", user.pk, by=user, purpose="PATRQT")
+    realtime.look_again(user.pk)

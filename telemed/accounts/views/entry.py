@@ -158,7 +158,8 @@ def _proved(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
 def _join(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
     now: datetime = clock.now()
     facts = {"language": str(request.LANGUAGE_CODE), "time_zone": zone_of(request)}
-    user = members.join(address=proof["address"], password=proof.get("password"), now=now, **facts)
+    user = User.objects.reached_at(proof["address"])  # made in another window meanwhile
+    user = user or members.join(address=proof["address"], password=proof.get("password"), now=now, **facts)
     request.session.pop(PROOF, None)
     return enter(request, user, proof["next"], signup=True)
 

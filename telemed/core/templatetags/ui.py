@@ -100,6 +100,7 @@ def card(
 
 @register.simple_block_tag
 def notice(content: str, tone: str = "info", title: str = "", icon_name: str = "", role: str = "") -> SafeString:
+    tone = "danger" if tone == "error" else tone  # Django's messages call it so
     head = format_html('<p class="notice__title">{}</p>', title) if title else ""
     said = format_html(' role="{}"', role) if role else ""
     return format_html(
