@@ -19,7 +19,7 @@ class Table(Base):
     show_full_result_count = False
     list_per_page = 50
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A zone that nobody knows would break every page that shows an hour, so zones are chosen."""
         if db_field.name == "time_zone":
             return forms.ChoiceField(label=db_field.verbose_name, choices=[("UTC", "UTC"), *zone_choices()])

@@ -134,7 +134,7 @@ def devices(request: Request, consultation_id: UUID) -> Response:
 
 
 def _seat(request: Request, consultation_id: UUID) -> Participant:
-    seats = Participant.objects.for_user(request.user).select_related("consultation__appointment")
+    seats = Participant.objects.in_touch(request.user).select_related("consultation__appointment")
     seat = seats.filter(consultation_id=consultation_id).first()
     if seat is None:
         raise Http404

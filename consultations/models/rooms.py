@@ -65,12 +65,17 @@ class Consultation(Stateful):
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def for_user(self, user: Any) -> Self:
-        """The seats of ``user``: of a doctor who is verified, and while the room or the patient's chart is open."""
+        """The seats of ``user``; a doctor has them while they are verified."""
+        mine = self.filter(user_id=user.pk).exclude(state=Participant.State.REMOVED)
+        verified = models.Q(consultation__appointment__doctor__state=DoctorState.VERIFIED)
+        return mine.filter(models.Q(role=Participant.Role.PATIENT) | verified)
+
+    def in_touch(self, user: Any) -> Self:
+        """The seats from which ``user`` may read what was said: a doctor's until the room has ended and the chart is
+        closed."""
         here = ~models.Q(consultation__state=ConsultationState.ENDED)
         here |= models.Q(consultation__appointment__patient__in=Patient.objects.for_user(user))
-        doctors = models.Q(consultation__appointment__doctor__state=DoctorState.VERIFIED) & here
-        mine = self.filter(user_id=user.pk).exclude(state=Participant.State.REMOVED)
-        return mine.filter(models.Q(role=Participant.Role.PATIENT) | doctors)
+        return self.for_user(user).filter(models.Q(role=Participant.Role.PATIENT) | here)
 
     def with_news(self) -> Self:
         """Each seat with what a list of conversations shows: ``last_id`` and ``last_at`` of the newest message (the

@@ -70,7 +70,7 @@ class AuditEvent(models.Model):
     entity = models.CharField(max_length=60)
     entity_id = models.CharField(max_length=60, blank=True)
     purpose = models.CharField(max_length=12)
-    outcome = models.CharField(max_length=8)
+    outcome = models.CharField(max_length=12)
     channel = models.CharField(max_length=8)
     request_id = models.CharField(max_length=36, blank=True)
     network = models.CharField(max_length=45, blank=True)

@@ -255,3 +255,33 @@ def test_language_and_time_zone_are_changed_in_the_profile(amira: Patient, brows
     client.post("/account/preferences/", {"language": "xx", "time_zone": "Nowhere"})
     user.refresh_from_db()
     assert (user.language, user.time_zone) == ("es", "Asia/Kolkata")
+
+
+@pytest.mark.parametrize("wanted", ["portals:home", "home", "//evil.example", "https://evil.example/"])
+def test_only_an_address_of_ours_is_where_one_goes_next(amira: Patient, client: Client, wanted: str) -> None:
+    answer = client.post("/login/", {"address": amira.user.email, "password": cast.PASSWORD, "next": wanted})
+    assert (answer.status_code, answer["Location"]) == (302, "/start/")
+    assert client.get("/login/", {"next": wanted})["Location"] == "/start/"
+
+
+def test_a_closed_account_gets_no_session_by_a_code(amira: Patient, client: Client) -> None:
+    User.objects.filter(pk=amira.user.pk).update(is_active=False)
+    ask(client, "amira@example.com", path="/login/", by_code="1")
+    assert give(client, last_code("amira@example.com")).status_code == 403
+    assert not signed_in(client)
+
+
+def test_two_windows_that_confirm_one_address_make_one_account(db: None) -> None:
+    windows = [Client(), Client()]
+    for window in windows:
+        ask(window, "new@example.com", path="/login/", by_code="1")
+        give(window, last_code("new@example.com"))
+    for window in windows:
+        window.post("/signup/confirm/")
+    assert (User.objects.count(), [signed_in(window) for window in windows]) == (1, [True, True])
+
+
+def test_a_wrong_choice_of_settings_breaks_no_page(amira: Patient, browse: Browse) -> None:
+    client = browse(amira.user)
+    client.post("/account/preferences/", {"language": "xx", "time_zone": "Nowhere"})
+    assert "notice--danger" in client.get("/account/").content.decode()

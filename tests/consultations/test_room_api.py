@@ -9,6 +9,7 @@ from django.test import Client
 from consultations.actions import rooms
 from consultations.models import Appointment, Consultation, Participant, RoomEvent
 from doctors.models import Doctor
+from patients.actions import sharing
 from patients.models import Patient
 from telemed.core import clock
 from telemed.core.models import AuditEvent
@@ -180,3 +181,18 @@ def test_reading_and_writing_is_in_the_log_of_accesses(
     assert [(line.action, line.entity, line.patient_id) for line in lines] == [
         ("create", "consultations.roomevent", amira.pk), ("read", "consultations.thread", amira.pk),
     ]  # fmt: skip
+
+
+def test_a_doctor_whose_access_was_closed_reads_no_more(
+    room: Consultation, visit: Appointment, browse: Browse, lina: Doctor, amira: Patient
+) -> None:
+    browse(lina.user).post(url(room, "messages"), message("Hello Amira"), JSON)
+    rooms.end(seat(room, "doctor"), client_id="end", by=lina.user, now=clock.now())
+    assert browse(lina.user).get(url(room, "events")).status_code == 200
+    sharing.close(source_id=visit.pk, by=amira.user, now=clock.now())
+    assert browse(lina.user).get(url(room, "events")).status_code == 404
+    assert browse(lina.user).post(url(room, "messages"), message(), JSON).status_code == 404
+
+
+def test_a_body_of_brackets_is_refused(room: Consultation, browse: Browse, lina: Doctor) -> None:
+    assert browse(lina.user).post(url(room, "messages"), "[" * 60_000, JSON).status_code == 400

@@ -14,6 +14,7 @@ from consultations.actions import chat, rooms, visits
 from consultations.models import Appointment, Consultation, Participant, RoomEvent
 from doctors.models import Doctor
 from patients.models import Patient
+from telemed.accounts.actions import members
 from telemed.core import clock, sockets
 from telemed.core.realtime import hub
 from tests.conftest import Time
@@ -449,3 +450,13 @@ async def test_turn_credentials_say_nothing_about_the_person(
     for secret in (amira.pk.hex, amira.user_id.hex, patient.pid.replace("-", ""), room.pk.hex):
         assert who not in secret
         assert secret not in relay["username"]
+
+
+async def test_a_new_password_puts_other_devices_out_at_once(
+    room: Consultation, keys: dict[str, str], amira: Patient
+) -> None:
+    patient, doctor = await enter(room.pk, keys["amira"]), await enter(room.pk, keys["lina"])
+    await asyncio.sleep(0.2)
+    await db(members.set_password, amira.user, "another long pass phrase")
+    assert await patient.closed() == 4401
+    assert {frame["t"] for frame in await doctor.heard()} <= {"who", "beat"}

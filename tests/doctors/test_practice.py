@@ -6,7 +6,10 @@ import pytest
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from consultations.models import Appointment
+from doctors.actions import practice
 from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
+from doctors.states import DoctorState
 from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core import clock, events
@@ -151,3 +154,41 @@ def test_an_offer_has_a_price_in_the_smallest_unit(lina: Doctor, browse: Browse)
         "/clinic/settings/", {"what": "offer", "name": "Odd", "mode": "video", "minutes": "2", "price": "-1"}
     )
     assert page.status_code == 422
+
+
+def test_a_suspended_doctor_runs_no_practice_and_enters_no_room(
+    visit: Appointment, lina: Doctor, admin: User, browse: Browse, now: datetime
+) -> None:
+    client = browse(lina.user)
+    room, places = f"/clinic/visits/{visit.pk}/room/", ["/clinic/calendar/", f"/clinic/visits/{visit.pk}/note/"]
+    assert [client.get(place).status_code for place in [room, *places]] == [200, 200, 200]
+    practice.decide(lina, DoctorState.SUSPENDED, reason="The council asked", by=admin, now=now)
+    assert [client.get(place).status_code for place in [room, *places]] == [404, 404, 404]
+    practice.decide(lina, DoctorState.VERIFIED, reason="Cleared", by=admin, now=now)
+    assert [client.get(place).status_code for place in [room, *places]] == [200, 200, 200]
+
+
+def test_staff_who_may_not_change_doctors_decide_about_none(noor: Doctor, office: Client, admin: User) -> None:
+    User.objects.filter(pk=admin.pk).update(is_superuser=False)
+    place = f"/admin/doctors/verify/{noor.pk}/"
+    answers = [
+        office.get("/admin/doctors/verify/"),
+        office.get(place),
+        office.post(place, {"reason": "x", "verify": "1"}),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    noor.refresh_from_db()
+    assert noor.state == "applied"
+
+
+def test_taking_time_off_back_is_logged(lina: Doctor, browse: Browse, now: datetime) -> None:
+    away = TimeOff.objects.create(doctor=lina, starts_at=now, ends_at=now + timedelta(days=1))
+    before = AuditEvent.objects.filter(entity="doctors.hours").count()
+    browse(lina.user).post("/clinic/availability/", {"what": "back", "id": str(away.pk)})
+    assert (TimeOff.objects.count(), AuditEvent.objects.filter(entity="doctors.hours").count()) == (0, before + 1)
+
+
+def test_the_office_chooses_zones_from_a_list(lina: Doctor, office: Client) -> None:
+    page = office.get(f"/admin/doctors/doctor/{lina.pk}/change/").content.decode()
+    assert '<select name="time_zone"' in page
+    assert '<option value="Europe/London" selected>' in page
