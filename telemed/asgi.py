@@ -1,6 +1,7 @@
 """Pages, API and sockets in one ASGI application."""
 
 import os
+from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator
@@ -14,6 +15,26 @@ from django.conf import settings  # noqa: E402 -- the apps must be loaded before
 from telemed.core.sockets import signed_in  # noqa: E402
 from telemed.sockets import routes  # noqa: E402
 
+
+async def limited(scope: Any, receive: Any, send: Any) -> None:
+    """Pages, for requests of at most LARGEST_REQUEST bytes. Django would first write a larger one to the disk."""
+    announced = dict(scope["headers"]).get(b"content-length", b"0")
+    if not announced.isdigit() or int(announced) > settings.LARGEST_REQUEST:
+        headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": b"This is too large. Send a smaller file."})
+        return
+    left = settings.LARGEST_REQUEST
+
+    async def counted() -> Any:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return message if left >= 0 else {"type": "http.disconnect"}
+
+    await pages(scope, counted, send)
+
+
 application = ProtocolTypeRouter(
-    {"http": pages, "websocket": OriginValidator(signed_in(URLRouter(routes)), settings.CSRF_TRUSTED_ORIGINS)}
+    {"http": limited, "websocket": OriginValidator(signed_in(URLRouter(routes)), settings.CSRF_TRUSTED_ORIGINS)}
 )

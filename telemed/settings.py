@@ -195,6 +195,7 @@ STORAGES = {
 TENANT = env.text("TENANT", "main")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+LARGEST_REQUEST = 8 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024  # the papers that pharmacies check never touch the disk
 
 # --- who --------------------------------------------------------------------------------------------------------------
