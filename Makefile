@@ -13,7 +13,7 @@ run: install ## Start everything on http://localhost:8000 (another port: PORT=81
 
 test: install-browser lint ## Lint, tests on a fresh database (PG=/usr/lib/postgresql/15/bin: on that one), browser journeys
 	@$(python) -m telemed.embedded --throwaway $(if $(PG),--pg $(PG)) -- $(python) -m pytest -n 2 -m "not browser"
-	@$(python) -m pytest -m browser tests/browser
+	@TELEMED_MODE=demo $(python) -m pytest -m browser tests/browser
 
 lint: install-tests ## Style, types, templates and the borders between the parts
 	@$(python) -m ruff check

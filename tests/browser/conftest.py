@@ -7,9 +7,11 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from telemed import run
+from tests.browser import calls
 from tests.browser.people import SLOW, People, launch
 
 expect.set_options(timeout=SLOW)
+VISITS = 14
 # What takes minutes on a clinic's day takes seconds here.
 HASTE = {"TIDY_SECONDS": "2", "REMIND_SECONDS": "2", "SWEEP_SECONDS": "2", "ROOM_GRACE_SECONDS": "3"}
 
@@ -50,3 +52,20 @@ def people(stack: run.Stack, chromium: Browser) -> Iterator[People]:
     people.close()
     assert people.violations == [], "the content policy stopped something"
     assert people.errors == [], "a script failed"
+
+
+@pytest.fixture(scope="session")
+def visits(stack: run.Stack) -> Iterator[dict[str, str]]:
+    """Visits that start in a few minutes, handed out one by one."""
+    return calls.make(stack, VISITS)
+
+
+@pytest.fixture(scope="session")
+def spare(visits: Iterator[dict[str, str]]) -> dict[str, str]:
+    """A visit that several tests look at and nobody enters."""
+    return next(visits)
+
+
+@pytest.fixture
+def visit(people: People, visits: Iterator[dict[str, str]]) -> calls.Visit:
+    return calls.Visit(next(visits), people)

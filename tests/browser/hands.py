@@ -12,11 +12,30 @@ def start_of(slot: Locator) -> datetime:
     return datetime.fromtimestamp(minutes * 60, tz=UTC)
 
 
-def soon(offer: Locator) -> Locator:
-    """The first slot that will not have become too soon before it is pressed."""
+def soon(offer: Locator, ahead: timedelta = timedelta(minutes=20)) -> Locator:
+    """The first slot that is at least so far away: by default, far enough to be reminded of."""
     slots = offer.locator("button.slot")
     slots.first.wait_for()
-    return next(slot for slot in slots.all() if start_of(slot) > datetime.now(UTC) + timedelta(minutes=5, seconds=40))
+    return next(slot for slot in slots.all() if start_of(slot) > datetime.now(UTC) + ahead)
+
+
+def to_offer(page: Page, doctor: str, kind: str) -> Locator:
+    """Search for the doctor, open their page: the times of one kind of visit."""
+    page.goto("/doctors/")
+    page.get_by_role("searchbox").or_(page.locator("#id_q")).first.fill(doctor.rsplit(maxsplit=1)[-1])
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("article", name=doctor).get_by_role("link", name=doctor).first.click()
+    return page.locator("form", has=page.get_by_role("heading", name=kind))
+
+
+def held_id(page: Page) -> str:
+    """The visit that this booking page is about."""
+    return page.url.split("/book/")[1].split("/")[0]
+
+
+def go_on(page: Page, to: str) -> None:
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url(f"**/{to}/")
 
 
 def check_devices(page: Page) -> None:
@@ -60,11 +79,6 @@ def card(page: Page, number: str) -> None:
     for name, value in {"card": number, "expiry": "12 / 30", "code": "123"}.items():
         page.locator(f"#id_{name}").fill(value)
     page.get_by_role("button", name=re.compile("^Pay")).click()
-
-
-def reload(page: Page) -> bool:
-    page.reload()
-    return True
 
 
 def download(page: Page, link: Locator) -> bytes:

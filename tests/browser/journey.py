@@ -5,13 +5,10 @@ The patient sits in New York with a browser of that zone, the doctor works in Lo
 
 import re
 from collections.abc import Callable
-from uuid import uuid4
-from zoneinfo import ZoneInfo
 
-import psycopg
 from playwright.sync_api import Page, expect
 
-from tests.browser import at_rest, looks
+from tests.browser import at_rest
 from tests.browser.hands import (
     card,
     check_devices,
@@ -20,18 +17,17 @@ from tests.browser.hands import (
     fetch,
     open_panel,
     pick,
-    reload,
     said,
     soon,
     start_of,
     write,
 )
-from tests.browser.people import NARROW, WIDE, People, assert_sees, code_in, until
+from tests.browser.people import People, assert_sees, until, without
+from tests.browser.traveller import ZONE, Traveller
 
 PASSWORD = "demo pass phrase"
 DOCTOR, DOCTOR_EMAIL = "Dr Lina Haddad", "lina@demo.example"
-ADMIN, ADMIN_EMAIL = "Sam Okafor", "admin@demo.example"
-ZONE = ZoneInfo("America/New_York")
+ADMIN_EMAIL = "admin@demo.example"
 # Words that may stand in the pages of those who may read them and nowhere else.
 REASON = "Pounding headaches zanzibar since Monday"
 CANARIES = ["zanzibar", "quokka", "marzipan", "1 High Street", "Bo Lindqvist"]
@@ -39,34 +35,22 @@ CHAT = "My reading this morning was quokka 150 over 95"
 FINDINGS = "Home readings 150/95 marzipan, no red flags"
 
 
-class Journey:
+class Journey(Traveller):
     """Each step goes on where the one before ended."""
 
     def __init__(self, people: People, width: int) -> None:
-        self.people = people
-        self.size = NARROW if width == 390 else WIDE
-        self.name = f"Ada {uuid4().hex[:6].translate(str.maketrans('0123456789', 'ghijklmnop')).title()}"
-        self.email = f"{self.name.lower().replace(' ', '.')}@demo.example"
-        self.applicant = f"Dr New {self.name.split()[1]}"
-        self.patient = people.browser(viewport=self.size, timezone_id=str(ZONE))
+        super().__init__(people, width)
         self.doctor = self.patient  # replaced when the doctor signs in
-        self.visit = ""
-        self.flaws: list[str] = []  # what axe found on the way
         self.steps: list[Callable[[], None]] = [
             self.register, self.find, self.book, self.pay, self.notify, self.meet, self.prescribe, self.keep, self.administer,
         ]  # fmt: skip
-
-    def look(self, page: Page) -> None:
-        wide = looks.overflow(page)
-        found = [*looks.flaws(page), *([f"{wide} px too wide"] if wide > 0 else [])]
-        self.flaws += [f"{page.url}: {flaw}" for flaw in found]
 
     def register(self) -> None:
         """1: a code through the real path; zone and language come from the browser."""
         page = self.patient
         page.goto("/")
         page.get_by_role("link", name="Create account").first.click()
-        self._join(page, self.email)
+        self.join(page, self.email)
         page.goto("/account/")
         expect(page.get_by_label("Time zone", exact=True)).to_have_value(str(ZONE))
         expect(page.get_by_label("Language", exact=True)).to_have_value("en")
@@ -96,7 +80,7 @@ class Journey:
         self.visit = page.url.split("/book/")[1].split("/")[0]
         page.locator("#id_reason").fill(REASON)
         page.get_by_role("button", name="Continue").click()
-        self._about_me(page)
+        self.about_me(page)
         self.look(page)
         page.locator("#id_consent").check()
         page.get_by_role("button", name="Continue").click()
@@ -125,14 +109,8 @@ class Journey:
             assert f"UID:{self.visit}" in calendar
             assert "SUMMARY:Appointment" in calendar
             assert "headache" not in calendar + told["subject"] + told["body"]
-        self.people.stack.kill("worker")
-        with psycopg.connect(self.people.stack.env["DATABASE_URL"]) as database:
-            changed = database.execute(
-                "UPDATE consultations_reminder SET due_at = now() WHERE appointment_id = %s AND done_at IS NULL",
-                [self.visit],
-            )
-            assert changed.rowcount >= 1
-        self.people.stack.start("worker")
+        with without(self.people.stack, "worker"):
+            self.reminders_are_due()
         for address in both:
             assert len(self.people.outbox(address, "visit.reminder", self.visit)) == 1
         self.patient.goto("/notifications/")
@@ -143,7 +121,7 @@ class Journey:
         """6: device check, waiting room, the doctor admits, pictures both ways, chat, leaving and coming back, the end."""
         patient, doctor = self.patient, self.people.demo(DOCTOR, viewport=self.size)
         self.doctor = doctor
-        self._room_opens()
+        self.room_opens()
         patient.goto(f"/visits/{self.visit}/room/")
         self.look(patient)
         check_devices(patient)
@@ -205,7 +183,8 @@ class Journey:
         page.goto("/record/")
         history = page.get_by_role("region", name="Your history")
         for kind in ("Visit", "Prescription", "Receipt"):
-            until(lambda kind=kind: reload(page) and history.get_by_text(kind).count() > 0, f"{kind} in the history")
+            entry = history.locator(".tl__meta", has_text=kind)
+            until(partial(_after_reload, page, entry), f"{kind} in the history")
         self.look(page)
         page.goto(f"/visits/{self.visit}/")
         expect(page.get_by_text(FINDINGS)).to_be_visible()
@@ -222,24 +201,24 @@ class Journey:
 
     def administer(self) -> None:
         """9: the admin signs in with a second factor, verifies a doctor, and sees what happened."""
-        newcomer = self._apply()
+        newcomer = self.apply()
         admin = self.people.browser(viewport=self.size)
         admin.goto("/admin/")
         admin.get_by_label("Email or mobile number").fill(ADMIN_EMAIL)
         admin.locator("#id_password").fill(PASSWORD)
         admin.get_by_role("button", name="Sign in", exact=True).click()
         self.look(admin)
-        admin.get_by_label("Code").fill(self._second_factor())
+        admin.get_by_label("Code").fill(self.second_factor())
         admin.get_by_role("button", name="Continue").click()
         admin.wait_for_url("**/admin/")
-        self._is_listed(0)
+        self.is_listed(0)
         admin.goto("/admin/doctors/verify/")
         admin.get_by_role("link", name=self.applicant).click()
         self.look(admin)
         admin.get_by_label("What you checked").fill("Found in the public register")
         admin.get_by_role("button", name="Verify").click()
-        self._offer(newcomer)
-        self._is_listed(1)
+        self.offer(newcomer)
+        self.is_listed(1)
         for page in (
             "accounts/user",
             "consultations/appointment",
@@ -251,70 +230,7 @@ class Journey:
             expect(admin.locator("#result_list tbody tr").first).to_be_visible()
             self.look(admin)
 
-    # --- parts of the steps -----------------------------------------------------------------------------------------------
-    def _join(self, page: Page, address: str) -> None:
-        page.locator("#id_address").fill(address)
-        self.look(page)
-        page.get_by_role("button", name="Send me the code").click()
-        code = code_in(self.people.outbox(address, "code")[0])
-        page.locator("#id_code").fill("000000" if code != "000000" else "111111")
-        page.get_by_role("button", name="Continue").click()
-        expect(page.locator(".field__error")).to_be_visible()
-        self.look(page)
-        page.locator("#id_code").fill(code)
-        page.get_by_role("button", name="Continue").click()
-        page.wait_for_url(lambda url: "/signup/" not in url)
 
-    def _about_me(self, page: Page) -> None:
-        page.wait_for_url("**/who/")
-        self.look(page)
-        facts = {
-            "name": self.name, "birth_date_0": "7", "birth_date_1": "11", "birth_date_2": "1990", "line": "1 High Street", "city": "Leeds",
-            "postcode": "LS1 1AA", "contact_name": "Bo Lindqvist", "contact_phone": "07400 123456", "contact_relation": "husband",
-            "allergies": "Penicillin",
-        }  # fmt: skip
-        for name, value in facts.items():
-            page.locator(f"#id_{name}").fill(value)
-        page.get_by_label("Female", exact=True).check()
-        page.get_by_role("button", name="Continue").click()
-        page.wait_for_url("**/share/")
-
-    def _room_opens(self) -> None:
-        """As if a few minutes had passed: it opens a quarter of an hour before the visit."""
-        with psycopg.connect(self.people.stack.env["DATABASE_URL"]) as database:
-            opened = "UPDATE consultations_consultation SET opens_at = least(opens_at, now()) WHERE appointment_id = %s"
-            database.execute(opened, [self.visit])
-
-    def _second_factor(self) -> str:
-        page = self.people.browser()
-        page.goto("/demo/")
-        return page.get_by_role("row", name=ADMIN).locator("td").nth(3).inner_text().strip()
-
-    def _apply(self) -> Page:
-        """A new doctor: account and application."""
-        page = self.people.browser(viewport=self.size)
-        page.goto("/clinic/apply/")
-        page.get_by_role("link", name="Create an account").click()
-        self._join(page, f"{self.applicant.lower().replace(' ', '.')}@demo.example")
-        facts = {"name": self.applicant, "qualification": "MBBS", "registration_council": "General Medical Council"}
-        facts |= {"registration_number": uuid4().hex[:7].upper(), "practising_since": "2015"}
-        for name, value in facts.items():
-            page.locator(f"#id_{name}").fill(value)
-        page.get_by_label("Specialty").select_option("Neurology")
-        page.get_by_label("English", exact=True).check()
-        page.get_by_role("button", name="Send the application").click()
-        expect(page.get_by_text("Patients cannot see you yet")).to_be_visible()
-        self.look(page)
-        return page
-
-    def _offer(self, page: Page) -> None:
-        page.goto("/clinic/settings/")
-        for name, value in {"name": "First visit", "minutes": "20", "price": "30"}.items():
-            page.locator(f"#id_{name}").fill(value)
-        page.get_by_role("button", name="Add", exact=True).click()
-        expect(page.get_by_role("listitem").filter(has_text="First visit")).to_be_visible()
-
-    def _is_listed(self, times: int) -> None:
-        page = self.people.browser()
-        page.goto(f"/doctors/?q={self.applicant.split()[-1]}")
-        expect(page.get_by_role("article", name=self.applicant)).to_have_count(times)
+def _after_reload(page: Page, entry: Locator) -> bool:
+    page.reload()
+    return entry.count() > 0

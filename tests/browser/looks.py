@@ -22,4 +22,4 @@ def flaws(page: Page, *rules: str) -> list[str]:
 
 def overflow(page: Page) -> int:
     """Pixels that have to be scrolled sideways."""
-    return int(page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth"))
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

@@ -3,7 +3,8 @@ is remembered."""
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +93,16 @@ class People:
     def close(self) -> None:
         for context in self.contexts:
             context.close()
+
+
+@contextmanager
+def without(stack: Stack, part: str) -> Iterator[None]:
+    """As if it had crashed; afterwards it is started again, whatever happened."""
+    stack.kill(part)
+    try:
+        yield
+    finally:
+        stack.start(part)
 
 
 def code_in(message: dict[str, Any]) -> str:

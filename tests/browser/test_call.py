@@ -1,141 +1,16 @@
 """The call in two real browsers with fake cameras, against the real processes. Both sides must decode pictures."""
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from telemed import run
+from tests.browser.calls import Visit
+from tests.browser.people import People, assert_sees
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).resolve().parent.parent.parent
-CHROMIUM = [
-    "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--disable-gpu", "--disable-dev-shm-usage",
-    "--allow-loopback-in-peer-connection",
-]  # fmt: skip
-VISITS = 10
-SLOW = 30_000  # milliseconds that a busy machine may take
-
-# Every connection that the page makes, so that the test can ask how many pictures were decoded.
-WATCH = """
-window.connections = [];
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(...options) { super(...options); window.connections.push(this); }
-};
-window.violations = [];
-addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-"""
-DECODED = """async () => {
-  let most = 0;
-  for (const connection of window.connections) {
-    if (connection.connectionState !== "connected") continue;
-    for (const row of (await connection.getStats()).values())
-      if (row.type === "inbound-rtp" && row.kind === "video") most = Math.max(most, row.framesDecoded ?? 0);
-  }
-  return most;
-}"""
-expect.set_options(timeout=SLOW)
 STANDING = "() => document.querySelector('[data-stage]:not([hidden])')?.dataset.stage ?? ''"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[run.Stack]:
-    local = tmp_path_factory.mktemp("stack")
-    with run.stack(local=local, throwaway=True, env={"TIDY_SECONDS": "2", "ROOM_GRACE_SECONDS": "3"}) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def visits(stack: run.Stack) -> Iterator[dict[str, Any]]:
-    """Visits that start in a few minutes, handed out one by one."""
-    command = [sys.executable, "-m", "tests.browser.room_people", str(VISITS)]
-    env = {**stack.children_env, "DJANGO_SETTINGS_MODULE": "telemed.settings"}
-    done = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    rows = iter(found["visits"])
-    return ({**row, "cookie": found["cookie"]} for row in rows)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """One visit with a browser for each side."""
-
-    def __init__(self, facts: dict[str, str], stack: run.Stack, chromium: Browser) -> None:
-        self.facts, self.stack, self.chromium = facts, stack, chromium
-        self.pages: list[Page] = []
-
-    def person(self, who: str, *, script: str = "", **options: Any) -> Page:
-        context = self.chromium.new_context(permissions=["camera", "microphone"], **options)
-        context.set_default_timeout(SLOW)
-        cookie = {"name": self.facts["cookie"], "value": self.facts[who], "url": self.stack.url}
-        context.add_cookies([cookie])  # type: ignore[list-item]
-        context.add_init_script(WATCH + script)
-        return self.tab(context.new_page())
-
-    def tab(self, page: Page) -> Page:
-        self.pages.append(page)
-        return page
-
-    def url(self, path: str) -> str:
-        return f"{self.stack.url}/{path.format(visit=self.facts['visit'], room=self.facts['room'])}"
-
-    def patient(self, **options: Any) -> Page:
-        """Through the device check into the waiting room."""
-        page = self.person("patient", **options)
-        page.goto(self.url("visits/{visit}/room/"))
-        page.click("[data-start]:visible")
-        page.click("[data-enter]:not(.is-waiting)")
-        page.wait_for_url("**/room/wait/")
-        return page
-
-    def doctor(self) -> Page:
-        page = self.person("doctor")
-        page.goto(self.url("clinic/visits/{visit}/room/"))
-        page.click("[data-enter]:visible")
-        return page
-
-    def both(self) -> tuple[Page, Page]:
-        """Patient and doctor in the call."""
-        patient, doctor = self.patient(), self.doctor()
-        doctor.click("[data-admit]")
-        patient.wait_for_selector("[data-view=call]:not([hidden])")
-        assert_sees(patient)
-        assert_sees(doctor)
-        return patient, doctor
-
-    def close(self) -> None:
-        for page in self.pages:
-            assert page.is_closed() or page.evaluate("window.violations") == []
-            page.context.close()
-
-
-@pytest.fixture
-def visit(stack: run.Stack, visits: Iterator[dict[str, str]], chromium: Browser) -> Iterator[Visit]:
-    visit = Visit(next(visits), stack, chromium)
-    yield visit
-    visit.close()
-
-
-def assert_sees(page: Page, seconds: float = 30) -> None:
-    """More and more pictures of the other side are decoded here."""
-    before, deadline = page.evaluate(DECODED), time.monotonic() + seconds
-    while (now := page.evaluate(DECODED)) < before + 5:
-        before = min(before, now)
-        assert time.monotonic() < deadline, f"no new picture after {before}"
-        page.wait_for_timeout(200)
 
 
 def write(page: Page, text: str) -> None:
@@ -222,8 +97,8 @@ def test_when_redis_and_the_server_restart_the_call_goes_on(visit: Visit) -> Non
 
 def test_a_second_tab_may_take_over(visit: Visit) -> None:
     patient, doctor = visit.both()
-    second = visit.tab(patient.context.new_page())
-    second.goto(visit.url("visits/{visit}/room/call/"))
+    second = patient.context.new_page()
+    second.goto(visit.url("/visits/{visit}/room/call/"))
     expect_standing(second, "elsewhere")
     second.click("[data-use-here]:visible")
     expect_standing(patient, "elsewhere")
@@ -234,7 +109,6 @@ def test_a_second_tab_may_take_over(visit: Visit) -> None:
 def test_who_disappears_is_waited_for_and_then_gone(visit: Visit) -> None:
     patient, doctor = visit.both()
     patient.context.close()
-    visit.pages.remove(patient)
     expect_standing(doctor, "peer-lost")
     expect_standing(doctor, "alone")
 
@@ -284,29 +158,20 @@ def test_who_waits_learns_at_once_that_the_visit_ended(visit: Visit) -> None:
     ids=["denied", "missing", "busy", "unfit", "camera only"],
 )
 def test_every_failure_of_devices_has_its_own_words(
-    failure: str, words: str, stack: run.Stack, chromium: Browser, spare: dict[str, str]
+    failure: str, words: str, people: People, spare: dict[str, str]
 ) -> None:
     script = f"""
     const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = async (wanted) => {{ {failure} }};
     """
-    visit = Visit(spare, stack, chromium)
+    visit = Visit(spare, people)
     page = visit.person("patient", script=script)
-    page.goto(visit.url("visits/{visit}/room/"))
+    page.goto(visit.url("/visits/{visit}/room/"))
     page.click("[data-start]:visible")
     expect(page.get_by_role("heading", name=words, exact=True)).to_be_visible()
-    visit.close()
 
 
-@pytest.fixture(scope="module")
-def spare(visits: Iterator[dict[str, str]]) -> dict[str, str]:
-    """A visit that several tests look at and nobody enters."""
-    return next(visits)
-
-
-def test_without_a_secure_address_or_a_modern_browser_the_page_says_so(
-    stack: run.Stack, chromium: Browser, spare: dict[str, str]
-) -> None:
+def test_without_a_secure_address_or_a_modern_browser_the_page_says_so(people: People, spare: dict[str, str]) -> None:
     for script, words in (
         ("Object.defineProperty(window, 'isSecureContext', { value: false });", "This address is not secure"),
         (
@@ -314,16 +179,15 @@ def test_without_a_secure_address_or_a_modern_browser_the_page_says_so(
             "This browser cannot make video visits",
         ),
     ):
-        visit = Visit(spare, stack, chromium)
+        visit = Visit(spare, people)
         page = visit.person("patient", script=script)
-        page.goto(visit.url("visits/{visit}/room/"))
+        page.goto(visit.url("/visits/{visit}/room/"))
         expect(page.get_by_role("heading", name=words, exact=True)).to_be_visible()
-        visit.close()
 
 
 def test_sound_only_is_seen_as_such(visit: Visit) -> None:
     patient = visit.person("patient")
-    patient.goto(visit.url("visits/{visit}/room/"))
+    patient.goto(visit.url("/visits/{visit}/room/"))
     patient.click("[data-problem=start] [data-try-sound]")
     expect(patient.get_by_role("heading", name="Sound only")).to_be_visible()
     patient.click("[data-enter]:not(.is-waiting)")

@@ -1,0 +1,138 @@
+"""Every page that a browser can open, with who opens it: what must hold for all of them is asked of each row here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import psycopg
+from playwright.sync_api import Page
+
+from telemed.run import Stack
+
+NOBODY, PATIENT, DOCTOR, STAFF = "", "Amira Osman", "Dr Lina Haddad", "Sam Okafor"
+
+
+@dataclass(frozen=True)
+class Row:
+    """``name`` as in the URLconf; ``path`` with {ids} of the demo; ``status`` that the page answers with."""
+
+    name: str
+    who: str
+    path: str
+    status: int = 200
+
+
+ROWS = [
+    Row("portals:front", NOBODY, "/"),
+    Row("accounts:login", NOBODY, "/login/"),
+    Row("accounts:signup", NOBODY, "/signup/"),
+    Row("accounts:language", NOBODY, "/language/"),
+    Row("portals:help", NOBODY, "/help/"),
+    Row("portals:accessibility", NOBODY, "/accessibility/"),
+    Row("portals:privacy", NOBODY, "/privacy/"),
+    Row("portals:offline", NOBODY, "/offline/"),
+    Row("consultations:discover", NOBODY, "/doctors/"),
+    Row("consultations:discover", NOBODY, "/doctors/?q=nobody-has-this-name"),
+    Row("consultations:doctor", NOBODY, "/doctors/{doctor}/"),
+    Row("consultations:verify", NOBODY, "/rx/verify/"),
+    Row("consultations:verify-code", NOBODY, "/rx/verify/0000-0000-0000-0000/", 404),
+    Row("nothing", NOBODY, "/nothing-here/", 404),
+    Row("demo:index", NOBODY, "/demo/"),
+    Row("demo:components", NOBODY, "/demo/components/"),
+    Row("portals:home", PATIENT, "/home/"),
+    Row("portals:account", PATIENT, "/account/"),
+    Row("portals:notifications", PATIENT, "/notifications/"),
+    Row("accounts:security", PATIENT, "/account/security/"),
+    Row("accounts:enrol", PATIENT, "/login/factor/enrol/"),
+    Row("patients:profile", PATIENT, "/account/profile/"),
+    Row("patients:record", PATIENT, "/record/"),
+    Row("patients:sharing", PATIENT, "/record/sharing/"),
+    Row("consultations:discover", PATIENT, "/doctors/"),
+    Row("consultations:visits", PATIENT, "/visits/"),
+    Row("consultations:visit", PATIENT, "/visits/{held}/"),
+    Row("consultations:room-after", PATIENT, "/visits/{held}/after/"),
+    Row("consultations:threads", PATIENT, "/messages/"),
+    Row("consultations:thread", PATIENT, "/messages/{thread}/"),
+    Row("consultations:prescription", PATIENT, "/prescriptions/{prescription}/"),
+    Row("billing:payments", PATIENT, "/payments/"),
+    Row("portals:clinic", DOCTOR, "/clinic/"),
+    Row("consultations:calendar", DOCTOR, "/clinic/calendar/"),
+    Row("consultations:clinic-patients", DOCTOR, "/clinic/patients/"),
+    Row("consultations:clinic-patient", DOCTOR, "/clinic/patients/{patient}/"),
+    Row("consultations:clinic-visit", DOCTOR, "/clinic/visits/{held}/"),
+    Row("consultations:clinic-visit", DOCTOR, "/clinic/visits/{coming}/"),
+    Row("consultations:note", DOCTOR, "/clinic/visits/{held}/note/"),
+    Row("consultations:note", DOCTOR, "/clinic/visits/{coming}/note/"),
+    Row("consultations:prescription-new", DOCTOR, "/clinic/prescriptions/new/?visit={coming}"),
+    Row("consultations:clinic-prescriptions", DOCTOR, "/clinic/prescriptions/"),
+    Row("consultations:prescription", DOCTOR, "/prescriptions/{prescription}/"),
+    Row("consultations:prescription-cancel", DOCTOR, "/clinic/prescriptions/{prescription}/cancel/"),
+    Row("consultations:clinic-threads", DOCTOR, "/clinic/messages/"),
+    Row("consultations:clinic-thread", DOCTOR, "/clinic/messages/{thread}/"),
+    Row("doctors:availability", DOCTOR, "/clinic/availability/"),
+    Row("doctors:settings", DOCTOR, "/clinic/settings/"),
+    Row("doctors:application", DOCTOR, "/clinic/apply/"),
+    Row("billing:earnings", DOCTOR, "/clinic/earnings/"),
+    Row("admin:index", STAFF, "/admin/"),
+    Row("admin:dashboard", STAFF, "/admin/dashboard/"),
+    Row("admin:verify", STAFF, "/admin/doctors/verify/"),
+    Row("admin:decide", STAFF, "/admin/doctors/verify/{applicant}/"),
+    Row("admin:accounts_user_changelist", STAFF, "/admin/accounts/user/"),
+    Row("admin:consultations_appointment_changelist", STAFF, "/admin/consultations/appointment/"),
+    Row("admin:billing_payment_changelist", STAFF, "/admin/billing/payment/"),
+    Row("admin:notifications_message_changelist", STAFF, "/admin/notifications/message/"),
+    Row("admin:core_auditevent_changelist", STAFF, "/admin/core/auditevent/"),
+]
+# Pages that only exist in the middle of something: the journey opens them and asks the same of each.
+ON_THE_WAY = {
+    "accounts:code", "accounts:confirm", "accounts:factor", "accounts:recovery-codes", "consultations:book",
+    "consultations:book-reason", "consultations:book-who", "consultations:book-share", "consultations:book-check",
+    "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
+    "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
+    "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
+    "billing:demo-step",
+}  # fmt: skip
+# What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
+NO_PAGE = {
+    "consultations:clinic-visit-cancel",
+    "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:resend", "accounts:logout",
+    "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
+    "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
+    "demo:attachment", "demo:enter",
+}  # fmt: skip
+
+IDS = """
+SELECT json_build_object(
+  'held', held.id, 'coming', coming.id, 'patient', held.patient_id, 'thread', room.id, 'prescription', rx.id,
+  'doctor', doctor.slug, 'applicant', (SELECT id FROM doctors_doctor WHERE state = 'applied' ORDER BY created_at LIMIT 1))
+FROM consultations_prescription rx
+JOIN consultations_consultation room ON room.id = rx.consultation_id
+JOIN consultations_appointment held ON held.id = room.appointment_id
+JOIN doctors_doctor doctor ON doctor.id = held.doctor_id
+JOIN consultations_appointment coming ON coming.doctor_id = doctor.id AND coming.state = 'confirmed'
+WHERE rx.state = 'signed' ORDER BY rx.created_at, coming.created_at LIMIT 1
+"""
+
+
+def ids(stack: Stack) -> Mapping[str, str]:
+    """What the demo's past is called in URLs."""
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        row = database.execute(IDS).fetchone()
+    assert row, "the demo people have no past"
+    found: dict[str, str] = row[0]
+    return found
+
+
+def speak(page: Page, stack: Stack, language: str) -> None:
+    """From now on pages come in ``language``, whatever the profile says."""
+    page.context.add_cookies([{"name": f"language_{urlsplit(stack.url).port}", "value": language, "url": stack.url}])
+
+
+def opened(page: Page, who: str, ids: Mapping[str, str], rows: list[Row] = ROWS) -> Iterator[Row]:
+    """The rows of this person, each when it is open in ``page``."""
+    for row in rows:
+        if row.who == who:
+            answer = page.goto(row.path.format(**ids))
+            assert answer, row
+            assert (row.path, answer.status) == (row.path, row.status)
+            yield row

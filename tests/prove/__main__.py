@@ -1,0 +1,106 @@
+"""`make prove`: what we promise, counted on the running platform in a real browser."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from telemed import run
+from tests.browser import looks, pages
+from tests.browser.conftest import HASTE
+from tests.browser.journey import Journey
+from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
+from tests.browser.people import NARROW, SLOW, WIDE, People, launch
+from tests.figures import Figure, count, show
+
+LANGUAGES = ("en", "ar")
+
+
+def main() -> int:
+    expect.set_options(timeout=SLOW)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        run.stack(local=Path(folder), throwaway=True, env=HASTE) as stack,
+    ):
+        return show(_measures(stack, launch(playwright)))
+
+
+def _measures(stack: run.Stack, chromium: Browser) -> dict[str, Callable[[], Iterable[Figure]]]:
+    return {
+        "journey-steps": partial(_journeys, stack, chromium),
+        "csp-violations": partial(_violations, stack, chromium),
+        "axe-violations": partial(_barriers, stack, chromium),
+    }
+
+
+def _journeys(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
+    """The main job on a phone and on a desk; a step that fails ends its journey."""
+    for width in (390, 1280):
+        done, stopped = 0, "all of them"
+        with _people(stack, chromium) as people:
+            journey = Journey(people, width)
+            for step in journey.steps:
+                try:
+                    step()
+                except Exception as error:  # noqa: BLE001 -- a journey may end in any way; the line says where and how
+                    words = str(error).strip().splitlines() or [type(error).__name__]
+                    stopped = f"{step.__name__}: {words[0][:80]}"
+                    break
+                done += 1
+        yield count(f"journey-steps {width}px", done, len(journey.steps), stopped)
+
+
+def _violations(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
+    """Whatever the content policy stopped on any page of anyone."""
+    found, seen = [], 0
+    for who in (NOBODY, PATIENT, DOCTOR, STAFF):
+        with _people(stack, chromium) as people:
+            page = people.demo(who) if who else people.browser()
+            for _row in pages.opened(page, who, pages.ids(stack)):
+                page.wait_for_load_state("networkidle")
+                seen += 1
+            found += people.violations
+    yield count("csp-violations", len(found), 0, _places(found, seen))
+
+
+def _barriers(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
+    """What axe finds on every page in both themes, at both widths, left to right and right to left."""
+    found: list[str] = []
+    seen = 0
+    for language in LANGUAGES:
+        for size in (NARROW, WIDE):
+            for theme in ("light", "dark"):
+                for who in (NOBODY, PATIENT, DOCTOR, STAFF):
+                    options: dict[str, Any] = {"viewport": size, "color_scheme": theme}
+                    with _people(stack, chromium) as people:
+                        page = people.demo(who, **options) if who else people.browser(**options)
+                        pages.speak(page, stack, language)
+                        for row in pages.opened(page, who, pages.ids(stack)):
+                            found += [f"{row.path} {theme} {language}: {flaw}" for flaw in looks.flaws(page)]
+                            seen += 1
+    yield count("axe-violations", len(found), 0, _places(found, seen))
+
+
+def _places(found: list[str], seen: int) -> str:
+    for place in found:
+        print(f"  {place}", file=sys.stderr)
+    return f"{seen} page views"
+
+
+@contextmanager
+def _people(stack: run.Stack, chromium: Browser) -> Iterator[People]:
+    people = People(stack, chromium)
+    try:
+        yield people
+    finally:
+        people.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
