@@ -3,6 +3,7 @@
 .PHONY: help run test lint format messages shell bench prove lock install install-tests install-browser
 python := .venv/bin/python
 compile := $(python) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+browser := TELEMED_MODE=demo $(python) -m pytest -m browser tests/browser
 export ONLY # make prove ONLY=…, make bench ONLY=…
 
 help: ## This list
@@ -13,7 +14,7 @@ run: install ## Start everything on http://localhost:8000 (another port: PORT=81
 
 test: install-browser lint ## Lint, tests on a fresh database (PG=/usr/lib/postgresql/15/bin: on that one), browser journeys
 	@$(python) -m telemed.embedded --throwaway $(if $(PG),--pg $(PG)) -- $(python) -m pytest -n 2 -m "not browser"
-	@TELEMED_MODE=demo $(python) -m pytest -m browser tests/browser
+	@$(browser) || { echo 'Once more, what failed on a busy machine:'; $(browser) --last-failed; }
 
 lint: install-tests ## Style, types, templates and the borders between the parts
 	@$(python) -m ruff check

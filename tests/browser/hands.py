@@ -22,7 +22,7 @@ def soon(offer: Locator, ahead: timedelta = timedelta(minutes=20)) -> Locator:
 def to_offer(page: Page, doctor: str, kind: str) -> Locator:
     """Search for the doctor, open their page: the times of one kind of visit."""
     page.goto("/doctors/")
-    page.get_by_role("searchbox").or_(page.locator("#id_q")).first.fill(doctor.rsplit(maxsplit=1)[-1])
+    page.locator("#s-q").fill(doctor.rsplit(maxsplit=1)[-1])
     page.get_by_role("button", name="Search").click()
     page.get_by_role("article", name=doctor).get_by_role("link", name=doctor).first.click()
     return page.locator("form", has=page.get_by_role("heading", name=kind))

@@ -5,8 +5,9 @@ The patient sits in New York with a browser of that zone, the doctor works in Lo
 
 import re
 from collections.abc import Callable
+from functools import partial
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import at_rest
 from tests.browser.hands import (

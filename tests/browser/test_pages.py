@@ -9,6 +9,7 @@ from tests.browser.people import NARROW, WIDE, People
 from tests.test_access import every_url
 
 pytestmark = pytest.mark.browser
+REPAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
 SMALLEST = {"width": 320, "height": 640}
 
 
@@ -30,6 +31,7 @@ def test_every_page_is_for_everyone_on_any_screen_in_any_light(people: People, s
             found.append(f"{row.path} is {wide} px too wide for a small phone")
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        page.evaluate(REPAINTED)
         found += [f"{row.path} in the dark: {flaw}" for flaw in looks.flaws(page, "color-contrast")]
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(NARROW)  # type: ignore[arg-type]
