@@ -239,7 +239,7 @@ OTP_TOTP_ISSUER = env.text("CLINIC_NAME", "Carepath")
 ONE_TIME_CODE_MINUTES = 10
 ONE_TIME_CODE_ATTEMPTS = 5
 
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "telemed.core.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 # Two checkouts on one machine share the host name "localhost", and cookies do not know ports.
