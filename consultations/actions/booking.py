@@ -52,7 +52,7 @@ WITH held AS (
     INSERT INTO consultations_appointment (id, reference, doctor_id, patient_id, visit_type_id, booked_by_id, state, mode,
         starts_at, ends_at, price, currency, shares_record, hold_expires_at, hold_extensions, created_at)
     VALUES (%(id)s, %(reference)s, %(doctor)s, %(patient)s, %(visit_type)s, %(by)s, 'held', %(mode)s,
-        %(starts_at)s, %(ends_at)s, %(price)s, %(currency)s, false, %(expires)s, 0, %(now)s)
+        %(starts_at)s, %(ends_at)s, %(price)s, %(currency)s, NULL, %(expires)s, 0, %(now)s)
     ON CONFLICT DO NOTHING RETURNING id
 ), told AS (
     INSERT INTO core_event (id, name, entity_id, by_id, at, data)

@@ -81,7 +81,7 @@ class Appointment(Stateful):
     currency = models.CharField(_("currency"), max_length=3)
     reason = EncryptedTextField(subject="patient_id", null=True)
     # How far the person got in the booking pages, so that Back and a reload lose nothing.
-    shares_record = models.BooleanField(default=False)
+    shares_record = models.BooleanField(null=True)  # null: not asked yet, and then nothing but the visit is shared
     hold_expires_at = models.DateTimeField(null=True)
     hold_extensions = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()

@@ -99,7 +99,8 @@ def who(request: HttpRequest, appointment: Appointment) -> HttpResponse:
 def share(request: HttpRequest, appointment: Appointment) -> HttpResponse:
     text = consents.wording(consents.TELEHEALTH, str(request.LANGUAGE_CODE))
     agreed = consents.given(appointment.patient, consents.TELEHEALTH)
-    form = ShareForm(request.POST or None, initial={"share": "record", "consent": agreed, **kept.take(request)})
+    chosen = "visit" if appointment.shares_record is False else "record"
+    form = ShareForm(request.POST or None, initial={"share": chosen, "consent": agreed, **kept.take(request)})
     if request.method == "POST" and form.is_valid():
         now, user = clock.now(), me(request)
         consents.give(appointment.patient, text, by=user, now=now)

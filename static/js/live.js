@@ -14,15 +14,22 @@ function say(connected) {
   for (const bar of document.querySelectorAll("[data-live-lost]")) bar.hidden = connected;
 }
 
+// Not the open socket says that we hear again, but its first word: without Redis the server opens and closes at once.
+function welcome() {
+  say(true);
+  if (tries) refresh();
+  tries = 0;
+}
+
 function connect() {
   clearTimeout(timer);
   const url = new URL("/ws/live/", location.href);
   url.protocol = url.protocol.replace("http", "ws");
   url.searchParams.set("topics", [...new Set(parts().flatMap((part) => part.dataset.live.split(" ")))].join(","));
   socket = new WebSocket(url);
-  socket.onopen = () => { say(true); if (tries) refresh(); tries = 0; };
   socket.onmessage = ({ data }) => {
     const frame = JSON.parse(data);
+    if (frame.t === "welcome") welcome();
     if (frame.t === "changed") refresh(frame.topic);
     document.dispatchEvent(new CustomEvent("live", { detail: frame }));
   };

@@ -11,7 +11,7 @@ from tests.browser import calls
 from tests.browser.people import SLOW, People, launch
 
 expect.set_options(timeout=SLOW)
-VISITS = 14
+VISITS = 20
 # What takes minutes on a clinic's day takes seconds here.
 HASTE = {"TIDY_SECONDS": "2", "REMIND_SECONDS": "2", "SWEEP_SECONDS": "2", "ROOM_GRACE_SECONDS": "3"}
 

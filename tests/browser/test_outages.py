@@ -37,7 +37,6 @@ def test_a_code_that_was_asked_for_while_the_worker_was_dead_is_sent_once_when_i
     page.wait_for_url("**/home/")
 
 
-@pytest.mark.xfail(strict=False, reason="pages need Redis for the session today")
 def test_while_redis_is_away_pages_say_so_and_work_and_then_all_goes_on(visit: Visit) -> None:
     patient = visit.patient()
     day = visit.person("doctor")
