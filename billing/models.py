@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.states import PAYMENT_MOVES, REFUND_MOVES, PaymentState, RefundState
 from consultations.models import Appointment
 from patients.models import Patient
+from telemed.core import access
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
 from telemed.core.money import Money
@@ -16,6 +17,7 @@ from telemed.core.states import Moves, Stateful
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """A patient's own payments. Doctors and staff reach money through pages of their own."""
         return self.filter(patient__user_id=user.pk)

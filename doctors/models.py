@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from doctors.states import MOVES, DoctorState
 from telemed.accounts.models import Clinic
+from telemed.core import access
 from telemed.core.ids import uuid7
 from telemed.core.money import Money
 from telemed.core.states import Moves, Stateful
@@ -39,6 +40,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         """Whom patients may find and book: verified, and their account is open."""
         return self.filter(state=DoctorState.VERIFIED, user__is_active=True)
 
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """Whose practice ``user`` runs: the doctor, and whoever was given their schedule."""
         from guardian.shortcuts import get_objects_for_user

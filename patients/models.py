@@ -7,12 +7,13 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from telemed.core import clock
+from telemed.core import access, clock
 from telemed.core.fields import EncryptedDateField, EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """The charts that ``user`` may open now: their own, and those with an open grant."""
         if user.role == "patient":
@@ -178,6 +179,7 @@ class Grant(models.Model):
 
 
 class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         return self.filter(patient__in=Patient.objects.for_user(user))
 

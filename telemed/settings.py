@@ -89,13 +89,14 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "telemed.accounts.middleware.Zone",
-    "telemed.accounts.middleware.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "telemed.accounts.policy.Gate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
 ]
 ROOT_URLCONF = "telemed.urls"
+POLICY = ROOT / "telemed" / "policy.yaml"
 WSGI_APPLICATION = "telemed.wsgi.application"
 ASGI_APPLICATION = "telemed.asgi.application"
 TEMPLATES = [

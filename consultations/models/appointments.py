@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from consultations.states import APPOINTMENT_MOVES, BLOCKING, AppointmentState
 from doctors.models import Doctor, VisitType
 from patients.models import Patient
+from telemed.core import access
 from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.money import Money
@@ -33,6 +34,7 @@ def _never_twice(who: str) -> ExclusionConstraint:
 
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """The visits of ``user``: as the patient, or as the doctor. Holds are the patient's own business."""
         mine = models.Q(patient__user_id=user.pk)

@@ -11,6 +11,7 @@ from consultations.models.rooms import Consultation
 from consultations.states import PRESCRIPTION_MOVES, PrescriptionState
 from doctors.models import Doctor
 from patients.models import Grant, Patient
+from telemed.core import access
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
@@ -18,6 +19,7 @@ from telemed.core.states import Moves, Stateful
 
 
 class PrescriptionQuerySet(models.QuerySet["Prescription"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """Patients see the signed ones about themselves. Doctors see, while the chart is open to them, their own, and
         the signed ones of others when the whole record was shared."""
@@ -27,6 +29,7 @@ class PrescriptionQuerySet(models.QuerySet["Prescription"]):
         whole = Grant.objects.open().filter(user_id=user.pk, scope=Grant.Scope.RECORD).values("patient_id")
         return self.filter(_written_by(user) | signed & models.Q(patient__in=whole))
 
+    @access.fetch
     def written_by(self, user: Any) -> Self:
         """What this doctor wrote, while the patient's chart is open to them."""
         return self.filter(_written_by(user))

@@ -14,18 +14,21 @@ from consultations.states import CONSULTATION_MOVES, ConsultationState
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.models import Grant, Patient
+from telemed.core import access
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
 
 
 class ConsultationQuerySet(models.QuerySet["Consultation"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """The consultations in which ``user`` has a seat."""
         return self.filter(participants__user_id=user.pk).exclude(
             participants__user_id=user.pk, participants__state=Participant.State.REMOVED
         )
 
+    @access.fetch
     def led_by(self, user: Any) -> Self:
         """The visits of which ``user`` is the doctor, while they are verified and the patient's chart is open to them."""
         return self.filter(
@@ -64,12 +67,14 @@ class Consultation(Stateful):
 
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """The seats of ``user``; a doctor has them while they are verified."""
         mine = self.filter(user_id=user.pk).exclude(state=Participant.State.REMOVED)
         verified = models.Q(consultation__appointment__doctor__state=DoctorState.VERIFIED)
         return mine.filter(models.Q(role=Participant.Role.PATIENT) | verified)
 
+    @access.fetch
     def in_touch(self, user: Any) -> Self:
         """The seats from which ``user`` may read what was said: a doctor's until the room has ended and the chart is
         closed."""
@@ -173,6 +178,7 @@ class RoomEvent(models.Model):
 
 
 class ClinicalNoteQuerySet(models.QuerySet["ClinicalNote"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """Patients read the signed notes about themselves. Doctors read, while the chart is open to them, their own, and
         the signed ones of others when the whole record was shared."""

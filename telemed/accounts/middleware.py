@@ -1,10 +1,9 @@
-"""Whose clock the page shows, and the rule that every page needs a sign-in unless it says otherwise."""
+"""Whose clock the page shows, and what happens to a page that needs a sign-in."""
 
 from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -37,17 +36,13 @@ def zone_of(request: HttpRequest) -> str:
     return wanted if clock.known_zone(wanted) else the_clinic().time_zone
 
 
-class SignInRequired(LoginRequiredMiddleware):
-    """Deny by default. A form posted after the session ended is kept and offered again after sign-in."""
-
-    def handle_no_permission(  # type: ignore[override]
-        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
-    ) -> HttpResponseBase:
-        if problems.wants_json(request):
-            return problems.page("sign_in", 401, _("You are signed out. Sign in again; what you typed is kept."))
-        target = QueryDict(mutable=True)
-        target["next"] = request.get_full_path()
-        if request.method == "POST":
-            kept.put(request)
-            messages.info(request, _("You were signed out. Sign in again; what you typed is kept."))
-        return HttpResponseRedirect(f"{settings.LOGIN_URL}?{target.urlencode(safe='/')}")
+def ask_to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """A form posted after the session ended is kept and offered again after sign-in."""
+    if problems.wants_json(request):
+        return problems.page("sign_in", 401, _("You are signed out. Sign in again; what you typed is kept."))
+    target = QueryDict(mutable=True)
+    target["next"] = request.get_full_path()
+    if request.method == "POST":
+        kept.put(request)
+        messages.info(request, _("You were signed out. Sign in again; what you typed is kept."))
+    return HttpResponseRedirect(f"{settings.LOGIN_URL}?{target.urlencode(safe='/')}")

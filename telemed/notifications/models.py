@@ -8,11 +8,13 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from telemed.core import access
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
+    @access.fetch
     def for_user(self, user: Any) -> "MessageQuerySet":
         """The inbox of ``user``."""
         return self.filter(user_id=user.pk, channel=Message.Channel.INBOX)

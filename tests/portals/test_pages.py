@@ -168,7 +168,7 @@ def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira: Patient, admin
     assert client.get("/admin/").status_code == 200  # second factor included
     client.post(f"/demo/enter/{amira.user_id}/")
     assert client.get("/home/").status_code == 200
-    assert client.get("/admin/").status_code == 302
+    assert client.get("/admin/").status_code == 403
 
 
 def test_the_back_office_shows_states_and_references_but_no_record_text(

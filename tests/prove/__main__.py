@@ -17,6 +17,7 @@ from tests.browser.journey import Journey
 from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
 from tests.browser.people import NARROW, SLOW, WIDE, People, launch
 from tests.figures import Figure, count, show
+from tests.prove import authz
 
 LANGUAGES = ("en", "ar")
 
@@ -36,6 +37,9 @@ def _measures(stack: run.Stack, chromium: Browser) -> dict[str, Callable[[], Ite
         "journey-steps": partial(_journeys, stack, chromium),
         "csp-violations": partial(_violations, stack, chromium),
         "axe-violations": partial(_barriers, stack, chromium),
+        "authz-cells": authz.cells,
+        "authz-unclassified": authz.unclassified,
+        "authz-violations": authz.violations,
     }
 
 

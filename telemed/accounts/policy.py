@@ -1,0 +1,153 @@
+"""Who may ask for which page: one table (telemed/policy.yaml), one gate in front of every page, API and socket.
+
+A row names the methods of a route, the roles that may use each, and, when its address names something of somebody,
+the model that must have been fetched for the person who asks (telemed.core.access). The gate answers what the table
+does not allow: 405 for a method, a sign-in for who is not signed in, 403 for a role that has no business there, 404
+when even the existence of the thing is somebody's business. Every refusal to a signed-in person is in the audit log.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch
+
+from telemed.accounts.middleware import ask_to_sign_in
+from telemed.accounts.models import User
+from telemed.core import access, audit, sockets
+
+ANYONE, PERSON = "anyone", "person"  # without a sign-in; whoever is signed in
+ROLES = frozenset({ANYONE, PERSON, *User.Role.values})
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+REFUSED = (403, 404)
+
+Person = User | AnonymousUser
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the table. ``of`` is the label of a model, or nothing when the page is about nobody in particular."""
+
+    methods: Mapping[str, frozenset[str]]
+    of: str = ""
+
+    def allows(self, method: str, person: Person) -> bool:
+        return bool(self.methods[method] & roles_of(person))
+
+    def for_anyone(self, method: str) -> bool:
+        return ANYONE in self.methods.get(method, ())
+
+
+class PolicySkipped(Exception):
+    """A page answered without having fetched for the person what its row says it is about."""
+
+
+def roles_of(person: Person) -> frozenset[str]:
+    if isinstance(person, AnonymousUser):
+        return frozenset({ANYONE})
+    return frozenset({ANYONE, PERSON, person.role} | ({User.Role.STAFF} if person.is_staff else set()))
+
+
+@cache
+def table() -> dict[str, Rule]:
+    """Every row by the name of its route. Raises ImproperlyConfigured for a row that cannot be read."""
+    text: dict[str, Any] = yaml.safe_load(Path(settings.POLICY).read_text())
+    rows = {name: _rule(name, row) for name, row in (text["routes"] | text["sockets"]).items()}
+    for model in text["admin"]["models"]:
+        rows |= {f"admin:{model}_{page}": _rule(page, row) for page, row in text["admin"]["pages"].items()}
+        rows[f"admin/{model.replace('_', '/')}/<path:object_id>/"] = _rule(
+            model, {"GET": User.Role.STAFF}
+        )  # to "change"
+    return rows
+
+
+def name_of(match: ResolverMatch) -> str:
+    """What the table calls a route: its name, or its path when it has none."""
+    return match.view_name if match.url_name else match.route
+
+
+def rule_for(name: str) -> Rule:
+    """Raises ImproperlyConfigured: a route without a row has no answer."""
+    found = table().get(name)
+    if found is None:
+        raise ImproperlyConfigured(
+            f"{name} has no row in {settings.POLICY}: nobody may use it until somebody decides who"
+        )
+    return found
+
+
+class Gate:
+    """The door of every page and API."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with access.watched() as fetched:
+            response = self.get_response(request)
+        rule: Rule | None = getattr(request, "rule", None)
+        if rule is None:
+            return response
+        if rule.of and response.status_code < 400 and rule.of not in fetched and not _sent_to_sign_in(request):
+            raise PolicySkipped(f"{request.path_info} is about {rule.of} and fetched only {sorted(fetched)}")
+        if response.status_code in REFUSED and request.user.is_authenticated:
+            _note(request)
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        match = request.resolver_match
+        assert match is not None
+        rule = request.rule = rule_for(name_of(match))  # type: ignore[attr-defined]
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if rule.for_anyone(method):
+            return None
+        if not request.user.is_authenticated:
+            request.asked_to_sign_in = True  # type: ignore[attr-defined]
+            return ask_to_sign_in(request)
+        if method not in rule.methods:
+            return HttpResponseNotAllowed(rule.methods)
+        if not rule.allows(method, request.user):
+            raise Http404 if rule.of else PermissionDenied
+        return None
+
+
+def guarded(route: str, consumer: Any) -> Any:
+    """The ASGI application of a socket behind the gate. Its messages are checked by the consumer itself."""
+
+    async def gate(scope: Any, receive: Any, send: Any) -> None:
+        rule, person = rule_for(route), scope["user"]
+        if rule.allows("GET", person):
+            await consumer(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": sockets.DENIED if person.is_authenticated else sockets.SIGN_IN})
+
+    return gate
+
+
+def _rule(name: str, row: Mapping[str, str]) -> Rule:
+    methods = {method: frozenset(who.split()) for method, who in row.items() if method != "of"}
+    if unknown := (set(methods) - set(METHODS)) | (set().union(*methods.values()) - ROLES):
+        raise ImproperlyConfigured(f"{settings.POLICY}, {name}: {', '.join(sorted(unknown))} is no method and no role")
+    return Rule(methods, row.get("of", ""))
+
+
+def _sent_to_sign_in(request: HttpRequest) -> bool:
+    return getattr(request, "asked_to_sign_in", False)
+
+
+def _note(request: HttpRequest) -> None:
+    match = request.resolver_match
+    assert match is not None
+    assert isinstance(request.user, User)
+    named = next((str(value) for value in match.kwargs.values()), "")
+    audit.record("denied", name_of(match)[:60], named[:60], by=request.user, purpose="HOPERAT", outcome="denied")
