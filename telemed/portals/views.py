@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -33,9 +34,12 @@ TEXTS = frozenset({"help", "accessibility", "privacy", "offline"})
 
 @dataclass(frozen=True)
 class Grid:
-    """The day as rows of five minutes: (first row, rows, appointment), the hours beside them, and where now is."""
+    """The day as rows of five minutes: (first row, rows, lane, appointment), the hours beside them, and where now is.
 
-    events: list[tuple[int, int, Appointment]]
+    A visit that ended early may overlap with the next one: the two then stand side by side, in lanes 1 and 2.
+    """
+
+    events: list[tuple[int, int, int, Appointment]]
     hours: list[tuple[int, str]]
     now_row: int | None
 
@@ -50,10 +54,24 @@ class Grid:
             local = moment.astimezone(tz)
             return ((local.hour - first) * 60 + local.minute) // STEP
 
-        events = [(line(row.starts_at), max(1, min(36, row.minutes // STEP)), row) for row in agenda]
+        lanes = _lanes(agenda)
+        events = [(line(row.starts_at), max(1, min(36, row.minutes // STEP)), lanes[row.pk], row) for row in agenda]
         hours = [((hour - first) * 60 // STEP, f"{hour:02d}:00") for hour in range(first, last)]
         inside = first <= now.astimezone(tz).hour < last
         return cls(events, hours, line(now) if inside else None)
+
+
+def _lanes(agenda: list[Appointment]) -> dict[UUID, int]:
+    """0 for a visit that has its time for itself, else alternating 1 and 2."""
+    lanes: dict[UUID, int] = {}
+    before: Appointment | None = None
+    for row in sorted(agenda, key=lambda row: row.starts_at):
+        lanes[row.pk] = 0
+        if before and row.starts_at < before.ends_at:
+            lanes[before.pk] = lanes[before.pk] or 1
+            lanes[row.pk] = 3 - lanes[before.pk]
+        before = row
+    return lanes
 
 
 @login_not_required

@@ -1,6 +1,6 @@
 """Public pages, health, the demo page and the back office."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.cache import cache
@@ -230,3 +230,14 @@ def test_an_unknown_page_and_a_broken_form_say_what_to_do(db: None) -> None:
     assert (stale.status_code, "This page is too old" in stale.content.decode()) == (403, True)
     api = Client().get("/api/nothing/")
     assert (api.status_code, api["Content-Type"], api.json()["code"]) == (404, "application/problem+json", "not_found")
+
+
+def test_visits_that_overlap_because_one_ended_early_stand_side_by_side(now: datetime) -> None:
+    from telemed.portals.views import Grid
+
+    starts = (0, 10, 40, 60)  # the second was booked after the first had ended early
+    agenda = [
+        Appointment(starts_at=now + timedelta(minutes=start), ends_at=now + timedelta(minutes=start + 20))
+        for start in starts
+    ]
+    assert [lane for _, _, lane, _ in Grid.of(agenda, now).events] == [1, 2, 0, 0]
