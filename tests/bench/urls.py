@@ -5,6 +5,7 @@ from django.template import engines
 from django.urls import path
 
 from consultations import queries
+from telemed.accounts import policy
 from telemed.urls import handler400, handler403, handler404, handler500
 from telemed.urls import urlpatterns as ours
 
@@ -18,4 +19,5 @@ def hello(request: HttpRequest) -> HttpResponse:
     return HttpResponse(HELLO.render({"user": request.user}, request))
 
 
+policy.table()["hello/"] = policy.Rule({"GET": frozenset({policy.PERSON})})
 urlpatterns = [path("hello/", hello), *ours]
