@@ -3,6 +3,8 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.test import Client
+
 from consultations.actions import booking
 from consultations.models import Appointment
 from consultations.queries import Slot
@@ -29,6 +31,15 @@ def patient(email: str, name: str, *, now: datetime, complete: bool = True) -> P
         )  # fmt: skip
         consents.give(record, consent_text(), by=user, now=now)
     return record
+
+
+def prove(client: Client, user: User, *, now: datetime, proof: str = "password") -> Client:
+    """As if this person had shown at ``now``, in the session of ``client``, that it is them."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": proof, "at": now.timestamp()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+    return client
 
 
 def consent_text() -> ConsentText:

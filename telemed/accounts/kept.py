@@ -1,5 +1,5 @@
-"""Work that a person typed when their session had ended. It waits, encrypted, in the new session until the same person
-has signed in again, and then fills the form in; anyone else who signs in there never sees it."""
+"""Work that a person typed when their session had ended, or when they had to show again that it is them. It waits,
+encrypted, in the session until the same person has done so, and then fills the form in; anyone else never sees it."""
 
 import base64
 import json
@@ -13,12 +13,12 @@ from telemed.core.middleware import set_cookie
 
 KEY = "kept"
 LIMIT = 64 * 1024
-NEVER = ("csrfmiddlewaretoken", "password", "code", "token")
+NEVER = ("csrfmiddlewaretoken", "password", "code", "token", "credential")
 
 
-def put(request: HttpRequest) -> None:
-    """Keep the fields of this POST, if they are few enough and we know whose they are."""
-    owner = request.get_signed_cookie(settings.OWNER_COOKIE_NAME, default=None, salt=KEY)
+def put(request: HttpRequest, owner: str = "") -> None:
+    """Keep the fields of this POST, if they are few enough and we know whose they are (of ``owner``)."""
+    owner = owner or request.get_signed_cookie(settings.OWNER_COOKIE_NAME, default="", salt=KEY) or ""
     if not owner or request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return
     fields = {name: request.POST.getlist(name) for name in request.POST if name not in NEVER}

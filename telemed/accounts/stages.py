@@ -4,9 +4,8 @@ the first step alone."""
 from allauth.account.stages import LoginStage
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django_otp import devices_for_user
 
-from telemed.accounts.models import User
+from telemed.accounts.actions import factors
 
 
 class SecondFactor(LoginStage):
@@ -15,14 +14,6 @@ class SecondFactor(LoginStage):
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         user = self.login.user
-        if not needs_factor(user) or getattr(user, "otp_device", None):
+        if not factors.needed(user) or getattr(user, "otp_device", None):
             return None, True
-        return redirect(self.urlname if has_factor(user) else "accounts:enrol"), True
-
-
-def has_factor(user: User) -> bool:
-    return any(devices_for_user(user, confirmed=True))
-
-
-def needs_factor(user: User) -> bool:
-    return user.is_staff or has_factor(user)
+        return redirect(self.urlname if factors.held(user) else "accounts:enrol"), True

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemed.accounts.views import entry, security
+from telemed.accounts.views import again, entry, security
 
 app_name = "accounts"
 urlpatterns = [
@@ -13,7 +13,9 @@ urlpatterns = [
     path("signup/confirm/", entry.confirm, name="confirm"),
     path("logout/", entry.logout, name="logout"),
     path("language/", security.language, name="language"),
+    path("account/again/", again.again, name="again"),
     path("account/security/", security.security, name="security"),
     path("account/security/codes/", security.recovery_codes, name="recovery-codes"),
+    path("account/password/", security.password, name="password"),
     path("account/preferences/", security.preferences, name="preferences"),
 ]

@@ -18,6 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from consultations.states import AppointmentState
 from telemed.accounts.forms import PreferencesForm, SignUpForm
+from telemed.accounts.fresh import Proof
 from telemed.accounts.models import User
 from telemed.accounts.views.entry import enter as start_session
 from telemed.core import clock
@@ -75,7 +76,8 @@ def enter(request: HttpRequest, user_id: UUID) -> HttpResponse:
         user.otp_device = device
     if request.user.is_authenticated:
         request.session.flush()
-    return start_session(request, user, settings.LOGIN_REDIRECT_URL)
+    proof = Proof.TOKEN if device else Proof.PASSWORD
+    return start_session(request, user, settings.LOGIN_REDIRECT_URL, proof=proof)
 
 
 @login_not_required

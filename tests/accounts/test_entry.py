@@ -1,6 +1,7 @@
 """The way in: codes, passwords, second factor, and what a stranger can learn from it (nothing)."""
 
 import re
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -235,15 +236,16 @@ def test_the_second_step_cannot_be_entered_without_the_first(db: None, client: C
     assert client.get("/login/factor/enrol/")["Location"] == "/login/"
 
 
-def test_changing_the_password_signs_other_devices_out(amira: Patient, browse: Browse) -> None:
-    here, there = browse(amira.user), browse(amira.user)
-    here.post("/account/security/", {"password": "a new and long pass phrase"})
+def test_changing_the_password_signs_other_devices_out(amira: Patient, browse: Browse, now: datetime) -> None:
+    here, there = cast.prove(browse(amira.user), amira.user, now=now), browse(amira.user)
+    here.post("/account/password/", {"password": "a new and long pass phrase"})
     assert (signed_in(here), signed_in(there)) == (True, False)
 
 
-def test_a_common_or_short_password_is_refused_with_a_sentence(amira: Patient, browse: Browse) -> None:
+def test_a_common_or_short_password_is_refused_with_a_sentence(amira: Patient, browse: Browse, now: datetime) -> None:
+    client = cast.prove(browse(amira.user), amira.user, now=now)
     for password in ("password12", "short"):
-        assert browse(amira.user).post("/account/security/", {"password": password}).status_code == 422
+        assert client.post("/account/password/", {"password": password}).status_code == 422
 
 
 def test_language_and_time_zone_are_changed_in_the_profile(amira: Patient, browse: Browse, settings: Settings) -> None:

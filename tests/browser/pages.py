@@ -43,6 +43,7 @@ ROWS = [
     Row("portals:account", PATIENT, "/account/"),
     Row("portals:notifications", PATIENT, "/notifications/"),
     Row("accounts:security", PATIENT, "/account/security/"),
+    Row("accounts:password", PATIENT, "/account/password/"),
     Row("accounts:enrol", PATIENT, "/login/factor/enrol/"),
     Row("patients:profile", PATIENT, "/account/profile/"),
     Row("patients:record", PATIENT, "/record/"),
@@ -85,7 +86,7 @@ ROWS = [
 ]
 # Pages that only exist in the middle of something: the journey opens them and asks the same of each.
 ON_THE_WAY = {
-    "accounts:code", "accounts:confirm", "accounts:factor", "accounts:recovery-codes", "consultations:book",
+    "accounts:again", "accounts:code", "accounts:confirm", "accounts:factor", "accounts:recovery-codes", "consultations:book",
     "consultations:book-reason", "consultations:book-who", "consultations:book-share", "consultations:book-check",
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",

@@ -1,5 +1,6 @@
 """Second factors: an authenticator app, and recovery codes for the day the phone is lost."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -11,6 +12,31 @@ from telemed.core import audit
 from telemed.core.ids import code
 
 RECOVERY_CODES = 10
+
+
+@dataclass(frozen=True)
+class Held:
+    """What somebody can show besides a password or a code. Recovery codes alone are no factor."""
+
+    app: bool
+    passkeys: int
+    recovery: int
+
+    def __bool__(self) -> bool:
+        return self.app or bool(self.passkeys)
+
+
+def held(user: User) -> Held:
+    return Held(
+        app=TOTPDevice.objects.filter(user=user, confirmed=True).exists(),
+        passkeys=0,
+        recovery=StaticToken.objects.filter(device__user=user).count(),
+    )
+
+
+def needed(user: User) -> bool:
+    """A password or a code alone does not let this person in."""
+    return user.is_staff or bool(held(user))
 
 
 def begin(user: User) -> TOTPDevice:

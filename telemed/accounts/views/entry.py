@@ -22,10 +22,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from telemed.accounts import addresses, kept
+from telemed.accounts import addresses, fresh, kept
 from telemed.accounts.actions import codes, members
 from telemed.accounts.context import the_clinic
 from telemed.accounts.forms import CodeForm, SignInForm, SignUpForm
+from telemed.accounts.fresh import Proof
 from telemed.accounts.middleware import zone_of
 from telemed.accounts.models import User
 from telemed.core import clock, realtime
@@ -38,7 +39,7 @@ PURPOSE = "enter"
 @require_http_methods(["GET", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
-        return redirect(_next(request))
+        return redirect(next_page(request))
     form = SignInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         address, password = form.cleaned_data["address"], form.cleaned_data["password"]
@@ -47,7 +48,7 @@ def login(request: HttpRequest) -> HttpResponse:
         if not ratelimit.consume(request, action="login_failed", key=address):
             form.add_error(None, _("Too many tries. Wait a few minutes, or ask for a code."))
         elif user := authenticate(request, address=address, password=password):
-            return enter(request, user, _next(request))
+            return enter(request, user, next_page(request), proof=Proof.PASSWORD)
         else:
             form.add_error(
                 "password", _("The address and the password do not belong together. Try again, or ask for a code.")
@@ -59,7 +60,7 @@ def login(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def signup(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
-        return redirect(_next(request))
+        return redirect(next_page(request))
     form = SignUpForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         password = form.cleaned_data["password"]
@@ -140,7 +141,7 @@ def _send_code(request: HttpRequest, form: Any, proof: dict[str, Any]) -> HttpRe
         return _page(request, template, form)
     now, language = clock.now(), str(request.LANGUAGE_CODE)
     sent = codes.issue(purpose=PURPOSE, address=proof["address"], language=language, clinic=the_clinic().name, now=now)
-    request.session[PROOF] = {**proof, "code": str(sent), "next": proof.get("next") or _next(request)}
+    request.session[PROOF] = {**proof, "code": str(sent), "next": proof.get("next") or next_page(request)}
     return redirect("accounts:code")
 
 
@@ -148,7 +149,7 @@ def _proved(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
     user = User.objects.reached_at(proof["address"])
     if user:
         del request.session[PROOF]
-        return enter(request, user, proof["next"])
+        return enter(request, user, proof["next"], proof=Proof.CODE)
     if proof["intent"] == "signup":
         return _join(request, proof)
     request.session[PROOF] = {**proof, "proved": True}
@@ -161,18 +162,19 @@ def _join(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
     user = User.objects.reached_at(proof["address"])  # made in another window meanwhile
     user = user or members.join(address=proof["address"], password=proof.get("password"), now=now, **facts)
     request.session.pop(PROOF, None)
-    return enter(request, user, proof["next"], signup=True)
+    return enter(request, user, proof["next"], proof=Proof.CODE, signup=True)
 
 
-def enter(request: HttpRequest, user: Any, target: str, *, signup: bool = False) -> HttpResponse:
-    """Start the session, after whatever stages this account needs."""
+def enter(request: HttpRequest, user: Any, target: str, *, proof: Proof, signup: bool = False) -> HttpResponse:
+    """Start the session, after whatever stages this account needs. ``proof``: how they have just shown who they are."""
+    fresh.record(request, user, proof, now=clock.now())
     email = user.email or None
     response: HttpResponse = perform_login(request, Login(user=user, email=email, redirect_url=target, signup=signup))
     return response
 
 
-def _next(request: HttpRequest) -> str:
-    """Where to go after signing in: a page of ours that was asked for, else the start."""
+def next_page(request: HttpRequest) -> str:
+    """Where to go after this: a page of ours that was asked for, else the start."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
@@ -182,6 +184,6 @@ def _next(request: HttpRequest) -> str:
 
 
 def _page(request: HttpRequest, template: str, form: Any) -> HttpResponse:
-    wanted = _next(request)
+    wanted = next_page(request)
     context = {"form": form, "next": wanted if wanted != settings.LOGIN_REDIRECT_URL else ""}
     return render(request, template, context, status=422 if form.errors else 200)

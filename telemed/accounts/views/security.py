@@ -18,10 +18,12 @@ from django_otp import login as otp_login
 from django_otp import match_token
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from telemed.accounts import fresh
 from telemed.accounts.actions import factors, members
+from telemed.accounts.context import me
 from telemed.accounts.forms import FactorForm, PasswordForm, PreferencesForm
 from telemed.accounts.models import User
-from telemed.accounts.stages import SecondFactor, has_factor
+from telemed.accounts.stages import SecondFactor
 from telemed.core import clock
 from telemed.core.middleware import set_cookie
 
@@ -37,6 +39,7 @@ def factor(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         device = match_token(stage.login.user, form.cleaned_data["token"].replace(" ", ""))
         if device:
+            fresh.record(request, stage.login.user, fresh.Proof.TOKEN, now=clock.now())
             return _finish(stage, device)
         form.add_error("token", _("That code is not right. Wait for the next one in your app and try again."))
     return render(request, "accounts/factor.html", {"form": form}, status=422 if form.errors else 200)
@@ -50,7 +53,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     if stage is None and not request.user.is_authenticated:
         return redirect("accounts:login")
     user: Any = stage.login.user if stage else request.user
-    if has_factor(user):
+    if factors.held(user):
         return redirect("accounts:factor" if stage else "accounts:security")
     device = factors.begin(user)
     form = FactorForm(request.POST or None)
@@ -58,6 +61,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
         codes = factors.finish(device, form.cleaned_data["token"].replace(" ", ""), now=clock.now())
         if codes:
             request.session["recovery_codes"] = codes
+            fresh.record(request, user, fresh.Proof.TOKEN, now=clock.now())
             if stage:
                 stage.login.redirect_url = reverse("accounts:recovery-codes")
                 return _finish(stage, device)
@@ -82,17 +86,24 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/recovery_codes.html", {"codes": codes})
 
 
-@require_http_methods(["GET", "POST"])
+@require_GET
 def security(request: HttpRequest) -> HttpResponse:
-    user: Any = request.user
+    """How this person gets in, and how they change it."""
+    user = me(request)
+    return render(request, "accounts/security.html", {"held": factors.held(user), "section": "account"})
+
+
+@fresh.fresh
+@require_http_methods(["GET", "POST"])
+def password(request: HttpRequest) -> HttpResponse:
+    user = me(request)
     form = PasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         members.set_password(user, form.cleaned_data["password"])
         update_session_auth_hash(request, user)
         messages.success(request, _("Your password is changed. Other devices are signed out."))
         return redirect("accounts:security")
-    context = {"form": form, "has_factor": has_factor(user), "section": "account"}
-    return render(request, "accounts/security.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/password.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @require_POST

@@ -1,0 +1,162 @@
+"""Fresh proof: who is asked for it, what is accepted, and where one comes back to."""
+
+from datetime import datetime
+
+import pytest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.test import Client, RequestFactory
+from django_otp.oath import totp
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from patients.models import Patient
+from telemed.accounts import fresh
+from telemed.accounts.models import User
+from telemed.core.models import AuditEvent
+from tests import cast
+from tests.accounts.test_entry import last_code
+from tests.conftest import Answer, Browse, Time
+
+AGAIN = "/account/again/?next=/account/password/"
+
+
+def again(client: Client, **data: str) -> Answer:
+    return client.post("/account/again/", {"next": "/account/password/", **data})
+
+
+def opens(client: Client) -> bool:
+    """The page behind the proof is there."""
+    answer = client.get("/account/password/")
+    assert answer.status_code == 200 or answer["Location"] == AGAIN
+    return answer.status_code == 200
+
+
+def test_a_session_of_another_day_is_asked_for_a_proof_and_comes_back(amira: Patient, browse: Browse) -> None:
+    client = browse(amira.user)
+    assert client.get("/account/password/")["Location"] == AGAIN
+    assert again(client, password=cast.PASSWORD)["Location"] == "/account/password/"
+    assert opens(client)
+    proof = AuditEvent.objects.get(action="verify")
+    assert (proof.actor_id, proof.entity, proof.outcome) == (amira.user_id, "accounts.user", "done")
+
+
+def test_a_sign_in_is_a_proof_for_five_minutes(amira: Patient, client: Client, time: Time) -> None:
+    client.post("/login/", {"address": "amira@example.com", "password": cast.PASSWORD})
+    time.move(minutes=5)
+    assert opens(client)
+    time.move(seconds=1)
+    assert not opens(client)
+
+
+def test_a_wrong_password_proves_nothing_and_is_written_down(amira: Patient, browse: Browse) -> None:
+    client = browse(amira.user)
+    answer = again(client, password="not it at all")
+    assert answer.status_code == 422
+    assert "That is not your password" in answer.content.decode()
+    assert 'value="/account/password/"' in answer.content.decode()
+    assert not opens(client)
+    assert list(AuditEvent.objects.filter(action="verify").values_list("outcome", flat=True)) == ["refused"]
+
+
+def test_tries_are_limited_for_a_person_whatever_the_session(amira: Patient, browse: Browse) -> None:
+    for _ in range(10):
+        again(browse(amira.user), password="not it at all")
+    client = browse(amira.user)
+    assert "Too many tries" in again(client, password=cast.PASSWORD).content.decode()
+    assert not opens(client)
+
+
+def test_who_has_no_password_gets_a_code_to_their_own_address(amira: Patient, mateo: Patient, browse: Browse) -> None:
+    amira.user.set_unusable_password()
+    amira.user.save()
+    client = browse(amira.user)
+    assert 'name="password"' not in client.get(AGAIN).content.decode()
+    assert again(client, send="1", address="mateo@example.com")["Location"] == AGAIN
+    assert "a•••@example.com" in client.get(AGAIN).content.decode()
+    code = last_code("amira@example.com")
+    assert again(client, code=f"{(int(code) + 1) % 10**6:06d}").status_code == 422
+    assert again(client, code=code)["Location"] == "/account/password/"
+    assert opens(client)
+
+
+def test_a_code_of_the_sign_in_proves_nothing_here(amira: Patient, browse: Browse) -> None:
+    client = browse(amira.user)
+    Client().post("/login/", {"address": "amira@example.com", "by_code": "1"})
+    assert again(client, code=last_code("amira@example.com")).status_code == 422
+    again(client, send="1")
+    assert again(client, code="").status_code == 422
+    assert not opens(client)
+
+
+def test_who_has_an_app_proves_it_with_the_app_and_not_with_the_password(admin: User, browse: Browse) -> None:
+    device = TOTPDevice.objects.create(user=admin, confirmed=True)
+    client = cast.prove(browse(admin), admin, now=datetime.fromisoformat("2026-11-22T10:00Z"))
+    assert not opens(client)
+    assert not opens(cast.prove(client, admin, now=datetime.fromisoformat("2026-11-22T10:00Z"), proof="code"))
+    page = client.get(AGAIN).content.decode()
+    assert ('name="password"' in page, 'name="send"' in page, 'name="token"' in page) == (False, False, True)
+    assert not again(client, password=cast.PASSWORD).has_header("Location")
+    assert client.get("/admin/").status_code == 302
+    assert again(client, token=f"{totp(device.bin_key):06d}")["Location"] == "/account/password/"
+    assert opens(client)
+    assert client.get("/admin/").status_code == 200  # the session has shown its second factor
+
+
+def test_a_recovery_code_proves_it_once(admin: User, browse: Browse) -> None:
+    TOTPDevice.objects.create(user=admin, confirmed=True)
+    box = StaticDevice.objects.create(user=admin, name="recovery")
+    StaticToken.objects.create(device=box, token="abcd-efgh")
+    assert again(browse(admin), token="abcd-efgh")["Location"] == "/account/password/"
+    assert again(browse(admin), token="abcd-efgh").status_code == 422
+
+
+def test_the_app_of_somebody_else_proves_nothing(admin: User, lina: object, browse: Browse) -> None:
+    foreign = TOTPDevice.objects.create(user=User.objects.get(email="lina@example.com"), confirmed=True)
+    TOTPDevice.objects.create(user=admin, confirmed=True)
+    assert again(browse(admin), token=f"{totp(foreign.bin_key):06d}").status_code == 422
+
+
+def test_the_proof_of_another_person_in_this_browser_counts_for_nothing(
+    amira: Patient, mateo: Patient, browse: Browse, now: datetime
+) -> None:
+    assert not opens(cast.prove(browse(amira.user), mateo.user, now=now))
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "portals:home"])
+def test_nobody_is_led_away_by_the_page(amira: Patient, browse: Browse, target: str) -> None:
+    client = browse(amira.user)
+    answer = client.post("/account/again/", {"next": target, "password": cast.PASSWORD})
+    assert answer["Location"] == "/start/"
+    assert client.get("/account/again/", {"next": target})["Location"] == "/start/"
+
+
+@fresh.fresh
+def view(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"done": True})
+
+
+def test_a_program_is_told_so_with_a_code(amira: Patient, browse: Browse) -> None:
+    request = RequestFactory().get("/api/anything/")
+    request.user, request.session = amira.user, browse(amira.user).session
+    answer = view(request)
+    assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
+    assert b'"code": "fresh_proof"' in answer.content
+
+
+def test_what_was_typed_waits_behind_the_proof(amira: Patient, browse: Browse) -> None:
+    from telemed.accounts import kept
+
+    client = browse(amira.user)
+    request = RequestFactory().post("/visits/", {"reason": "Headaches", "password": "secret", "credential": "{}"})
+    request.user, request.session = amira.user, client.session
+    assert view(request)["Location"] == "/account/again/?next=/visits/"
+    later = RequestFactory().get("/visits/")
+    later.user, later.session = amira.user, request.session
+    assert kept.take(later) == {"reason": "Headaches"}
+
+
+def test_a_button_without_a_page_comes_back_to_the_page_that_it_names(amira: Patient, browse: Browse) -> None:
+    guarded = fresh.fresh(back="accounts:security")(view)
+    request = RequestFactory().post("/somewhere/")
+    request.user, request.session = amira.user, browse(amira.user).session
+    assert guarded(request)["Location"] == "/account/again/?next=/account/security/"
