@@ -10,6 +10,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from adminops import views
+from telemed.accounts import fresh
+from telemed.accounts.actions import factors
+from telemed.accounts.context import me
 from telemed.accounts.views import entry
 
 
@@ -25,9 +28,12 @@ class Site(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Our own sign-in asks for the second factor; a signed-in person without rights here goes to their own pages."""
-        if request.user.is_authenticated:
-            return redirect("portals:start" if not getattr(request.user, "is_staff", False) else "accounts:enrol")
         target = request.GET.get("next") or reverse("admin:index")
+        if request.user.is_authenticated:
+            user = me(request)
+            if not user.is_staff:
+                return redirect("portals:start")
+            return redirect(fresh.page(target) if factors.held(user) else "accounts:authenticator")
         return redirect(f"{reverse('accounts:login')}?{urlencode({'next': target})}")
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]  # ours redirects

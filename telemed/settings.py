@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django_otp_webauthn",
     "guardian",
     "auditlog",
     "rest_framework",
@@ -230,6 +231,7 @@ ACCOUNT_RATE_LIMITS = {
     "code": "30/m/ip,6/15m/key",
     "reset_password": "20/m/ip,5/m/key",
     "reauthenticate": "10/m/user",
+    "passkey": "60/m/ip",
     "verify_prescription": "20/m/ip",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
@@ -237,6 +239,11 @@ GUARDIAN_RAISE_403 = False
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 OTP_TOTP_ISSUER = env.text("CLINIC_NAME", "Carepath")
+# A passkey belongs to this host name for ever: under another one, people have to make new ones.
+OTP_WEBAUTHN_RP_ID = str(_public.hostname)
+OTP_WEBAUTHN_RP_NAME = env.text("CLINIC_NAME", "Carepath")
+OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+OTP_WEBAUTHN_HELPER_CLASS = "telemed.accounts.actions.passkeys.Ceremony"
 ONE_TIME_CODE_MINUTES = 10
 ONE_TIME_CODE_ATTEMPTS = 5
 

@@ -12,8 +12,9 @@ from doctors.models import Doctor, VisitType, WeeklyHours
 from doctors.states import DoctorState
 from patients.actions import consents, profile
 from patients.models import ConsentText, Patient
+from telemed.accounts.actions import factors
 from telemed.accounts.context import the_clinic
-from telemed.accounts.models import User
+from telemed.accounts.models import AuthenticatorApp, User
 
 PASSWORD = "correct horse battery staple"
 
@@ -40,6 +41,14 @@ def prove(client: Client, user: User, *, now: datetime, proof: str = "password")
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()
     return client
+
+
+def app(user: User) -> AuthenticatorApp:
+    """Their authenticator app, set up."""
+    device = factors.begin(user)
+    device.confirmed = True
+    device.save(update_fields=["confirmed"])
+    return device
 
 
 def consent_text() -> ConsentText:

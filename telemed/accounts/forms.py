@@ -70,6 +70,10 @@ class FactorForm(forms.Form):
     )
 
 
+class PasskeyForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=64, help_text=_("So that you recognise it, like “My phone”."))
+
+
 class OwnPasswordForm(forms.Form):
     """The password of whoever is signed in, once more."""
 

@@ -1,4 +1,4 @@
-"""Who you are: one identity for three portals, the clinic, and one-time codes."""
+"""Who you are: one identity for three portals, the clinic, one-time codes and authenticator apps."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_otp.models import Device, DeviceManager, ThrottlingMixin, TimestampMixin
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from telemed.core import crypto
 from telemed.core.ids import uuid7
 
 
@@ -34,7 +37,7 @@ class UserManager(BaseUserManager["User"]):
         )
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # django_otp's devices are untyped
     """A human. Reached by email, by mobile number, or both."""
 
     class Role(models.TextChoices):
@@ -120,3 +123,33 @@ class OneTimeCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.id}"
+
+
+class AuthenticatorApp(TimestampMixin, ThrottlingMixin, Device):
+    """An app that shows six digits, others every 30 seconds (RFC 6238). Its secret is sealed for its owner."""
+
+    sealed = models.BinaryField()
+    drift = models.SmallIntegerField(default=0)  # steps that the clock of the phone is ahead
+    last_t = models.BigIntegerField(default=-1)  # no code works twice
+    step, t0, digits, tolerance = 30, 0, 6, 1
+
+    objects: ClassVar[models.Manager["AuthenticatorApp"]] = DeviceManager()
+
+    verify_token = TOTPDevice.verify_token
+    config_url = TOTPDevice.config_url
+    _read_str_from_settings = TOTPDevice._read_str_from_settings  # noqa: SLF001 -- config_url reads the issuer with it
+
+    def seal(self, secret: bytes) -> None:
+        self.sealed = crypto.seal(secret, subject=f"user:{self.user_id}", aad=self._place)
+
+    @property
+    def bin_key(self) -> bytes:
+        """The shared secret. Raises crypto.Tampered."""
+        return crypto.open_sealed(bytes(self.sealed), aad=self._place)
+
+    @property
+    def _place(self) -> bytes:
+        return crypto.bound("accounts.authenticatorapp.sealed", self.user_id)
+
+    def get_throttle_factor(self) -> int:
+        return 1

@@ -1,21 +1,27 @@
 from django.urls import path
 
-from telemed.accounts.views import again, entry, security
+from telemed.accounts.views import again, entry, factors, passkeys, security
 
 app_name = "accounts"
 urlpatterns = [
     path("login/", entry.login, name="login"),
     path("login/code/", entry.code, name="code"),
     path("login/code/again/", entry.resend, name="resend"),
-    path("login/factor/", security.factor, name="factor"),
-    path("login/factor/enrol/", security.enrol, name="enrol"),
+    path("login/passkey/", passkeys.sign_in, name="passkey-sign-in"),
+    path("login/passkey/options/", passkeys.options, name="passkey-options"),
+    path("login/factor/", factors.factor, name="factor"),
+    path("login/factor/enrol/", factors.enrol, name="enrol"),
     path("signup/", entry.signup, name="signup"),
     path("signup/confirm/", entry.confirm, name="confirm"),
     path("logout/", entry.logout, name="logout"),
     path("language/", security.language, name="language"),
     path("account/again/", again.again, name="again"),
     path("account/security/", security.security, name="security"),
-    path("account/security/codes/", security.recovery_codes, name="recovery-codes"),
+    path("account/security/codes/", factors.recovery_codes, name="recovery-codes"),
+    path("account/passkeys/new/", passkeys.add, name="passkey-new"),
+    path("account/passkeys/<int:passkey_id>/", passkeys.passkey, name="passkey"),
+    path("account/recovery/", factors.recovery, name="recovery"),
+    path("account/authenticator/", factors.authenticator, name="authenticator"),
     path("account/password/", security.password, name="password"),
     path("account/preferences/", security.preferences, name="preferences"),
 ]

@@ -16,12 +16,17 @@ from telemed.core import audit
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 LANGUAGES = frozenset(code for code, _ in settings.LANGUAGES)
-CLOSED = "camera=(), microphone=(), display-capture=(), geolocation=(), payment=(), usb=()"
+CLOSED = (
+    "camera=(), microphone=(), display-capture=(), geolocation=(), payment=(), usb=(), "
+    "publickey-credentials-create=(), publickey-credentials-get=()"
+)
 ROOM = (
     CLOSED.replace("camera=()", "camera=(self)")
     .replace("microphone=()", "microphone=(self)")
     .replace("display-capture=()", "display-capture=(self), fullscreen=(self)")
 )
+
+PASSKEYS = CLOSED.replace("create=()", "create=(self)").replace("get=()", "get=(self)")
 
 
 class Origin:
@@ -62,11 +67,18 @@ class Headers:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response.headers.setdefault("Permissions-Policy", ROOM if "/room/" in request.path_info else CLOSED)
+        response.headers.setdefault("Permissions-Policy", _allowed(request.path_info))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if not request.path_info.startswith(settings.STATIC_URL):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _allowed(path: str) -> str:
+    """What scripts of this page may ask the browser for."""
+    if "/room/" in path:
+        return ROOM
+    return PASSKEYS if path.startswith(("/login/", "/account/")) else CLOSED
 
 
 class ContentPolicy(CSPMiddleware):

@@ -14,12 +14,11 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 from django_otp import devices_for_user
 from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from consultations.states import AppointmentState
 from telemed.accounts.forms import PreferencesForm, SignUpForm
 from telemed.accounts.fresh import Proof
-from telemed.accounts.models import User
+from telemed.accounts.models import AuthenticatorApp, User
 from telemed.accounts.views.entry import enter as start_session
 from telemed.core import clock
 from telemed.demo import people
@@ -105,7 +104,7 @@ def _name(user: User) -> str:
 
 
 def _code(user: User) -> str:
-    device = TOTPDevice.objects.filter(user=user, confirmed=True).first()
+    device = AuthenticatorApp.objects.filter(user=user, confirmed=True).first()
     if device is None:
         return ""
     totp = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)

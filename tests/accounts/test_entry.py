@@ -7,12 +7,11 @@ from uuid import UUID
 import pytest
 from django.test import Client
 from django_otp.oath import totp
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
 from patients.models import Patient
 from telemed.accounts.actions import codes
-from telemed.accounts.models import OneTimeCode, User
+from telemed.accounts.models import AuthenticatorApp, OneTimeCode, User
 from telemed.notifications.models import Message
 from tests import cast
 from tests.conftest import Answer, Browse, Time
@@ -207,7 +206,7 @@ def test_staff_without_a_second_factor_must_set_one_up_before_they_get_a_session
     assert client.get("/admin/").status_code == 302
     page = client.get("/login/factor/enrol/")
     assert "data:image/svg+xml" in page.content.decode()
-    device = TOTPDevice.objects.get()
+    device = AuthenticatorApp.objects.get()
     assert client.post("/login/factor/enrol/", {"token": "000000"}).status_code == 422
     device.refresh_from_db()
     device.throttle_reset()

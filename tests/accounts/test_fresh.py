@@ -6,11 +6,10 @@ import pytest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import Client, RequestFactory
 from django_otp.oath import totp
-from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from patients.models import Patient
 from telemed.accounts import fresh
+from telemed.accounts.actions import factors
 from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
 from tests import cast
@@ -88,11 +87,13 @@ def test_a_code_of_the_sign_in_proves_nothing_here(amira: Patient, browse: Brows
     assert not opens(client)
 
 
-def test_who_has_an_app_proves_it_with_the_app_and_not_with_the_password(admin: User, browse: Browse) -> None:
-    device = TOTPDevice.objects.create(user=admin, confirmed=True)
-    client = cast.prove(browse(admin), admin, now=datetime.fromisoformat("2026-11-22T10:00Z"))
+def test_who_has_an_app_proves_it_with_the_app_and_not_with_the_password(
+    admin: User, browse: Browse, now: datetime
+) -> None:
+    device = cast.app(admin)
+    client = cast.prove(browse(admin), admin, now=now)
     assert not opens(client)
-    assert not opens(cast.prove(client, admin, now=datetime.fromisoformat("2026-11-22T10:00Z"), proof="code"))
+    assert not opens(cast.prove(client, admin, now=now, proof="code"))
     page = client.get(AGAIN).content.decode()
     assert ('name="password"' in page, 'name="send"' in page, 'name="token"' in page) == (False, False, True)
     assert not again(client, password=cast.PASSWORD).has_header("Location")
@@ -102,17 +103,16 @@ def test_who_has_an_app_proves_it_with_the_app_and_not_with_the_password(admin: 
     assert client.get("/admin/").status_code == 200  # the session has shown its second factor
 
 
-def test_a_recovery_code_proves_it_once(admin: User, browse: Browse) -> None:
-    TOTPDevice.objects.create(user=admin, confirmed=True)
-    box = StaticDevice.objects.create(user=admin, name="recovery")
-    StaticToken.objects.create(device=box, token="abcd-efgh")
-    assert again(browse(admin), token="abcd-efgh")["Location"] == "/account/password/"
-    assert again(browse(admin), token="abcd-efgh").status_code == 422
+def test_a_recovery_code_proves_it_once(admin: User, browse: Browse, now: datetime) -> None:
+    cast.app(admin)
+    code, *_ = factors.renew_recovery(admin, now=now)
+    assert again(browse(admin), token=code.upper())["Location"] == "/account/password/"
+    assert again(browse(admin), token=code).status_code == 422
 
 
 def test_the_app_of_somebody_else_proves_nothing(admin: User, lina: object, browse: Browse) -> None:
-    foreign = TOTPDevice.objects.create(user=User.objects.get(email="lina@example.com"), confirmed=True)
-    TOTPDevice.objects.create(user=admin, confirmed=True)
+    foreign = cast.app(User.objects.get(email="lina@example.com"))
+    cast.app(admin)
     assert again(browse(admin), token=f"{totp(foreign.bin_key):06d}").status_code == 422
 
 

@@ -4,7 +4,6 @@ from datetime import datetime, time, timedelta
 
 import pytest
 from django.test import Client
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from consultations.models import Appointment
 from doctors.actions import practice
@@ -34,7 +33,7 @@ def noor(db: None, browse: Browse) -> Doctor:
 @pytest.fixture
 def office(admin: User, browse: Browse) -> Client:
     """The admin's browser, second factor done."""
-    device = TOTPDevice.objects.create(user=admin, confirmed=True)
+    device = cast.app(admin)
     client = browse(admin)
     session = client.session
     session["otp_device_id"] = device.persistent_id

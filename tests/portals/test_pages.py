@@ -151,9 +151,7 @@ def test_the_doctors_day_shows_nobody_elses_patients(visit: Appointment, other: 
 
 
 def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira: Patient, admin: User, now: datetime) -> None:
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
-    device = TOTPDevice.objects.create(user=admin, confirmed=True)
+    device = cast.app(admin)
     client = Client()
     client.post("/signup/", {"address": "new@example.com"})
     page = client.get("/demo/").content.decode()
@@ -174,9 +172,7 @@ def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira: Patient, admin
 def test_the_back_office_shows_states_and_references_but_no_record_text(
     visit: Appointment, amira: Patient, admin: User, now: datetime
 ) -> None:
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
-    TOTPDevice.objects.create(user=admin, confirmed=True)
+    cast.app(admin)
     client = Client()
     client.post(f"/demo/enter/{admin.pk}/")
     models = ["accounts/user", "accounts/clinic", "patients/patient", "patients/grant", "patients/consent", "doctors/doctor", "consultations/appointment", "consultations/reminder",
@@ -200,9 +196,7 @@ def test_the_back_office_shows_states_and_references_but_no_record_text(
 
 
 def test_disabling_a_user_in_the_back_office_ends_their_sign_in(amira: Patient, admin: User) -> None:
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
-    TOTPDevice.objects.create(user=admin, confirmed=True)
+    cast.app(admin)
     office, theirs = Client(), Client()
     office.post(f"/demo/enter/{admin.pk}/")
     theirs.force_login(amira.user, backend="telemed.accounts.backends.Password")

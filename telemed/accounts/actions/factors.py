@@ -1,17 +1,29 @@
-"""Second factors: an authenticator app, and recovery codes for the day the phone is lost."""
+"""Second factors: authenticator apps, and recovery codes for the day the phone is lost. (Passkeys: see ``passkeys``.)"""
 
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
-from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
-from telemed.accounts.models import User
-from telemed.core import audit
-from telemed.core.ids import code
+from telemed.accounts.actions import alerts
+from telemed.accounts.models import AuthenticatorApp, User
+from telemed.core import audit, crypto, ids
+from telemed.core.problems import Refusal
 
 RECOVERY_CODES = 10
+
+
+class LastFactor(Refusal):
+    code = "factor_last"
+    sentence = _(
+        "This is your only second step, and your account must have one. Add another first, then remove this one."
+    )
 
 
 @dataclass(frozen=True)
@@ -28,33 +40,94 @@ class Held:
 
 def held(user: User) -> Held:
     return Held(
-        app=TOTPDevice.objects.filter(user=user, confirmed=True).exists(),
-        passkeys=0,
+        app=AuthenticatorApp.objects.filter(user=user, confirmed=True).exists(),
+        passkeys=WebAuthnCredential.objects.filter(user=user, confirmed=True).count(),
         recovery=StaticToken.objects.filter(device__user=user).count(),
     )
 
 
 def needed(user: User) -> bool:
-    """A password or a code alone does not let this person in."""
-    return user.is_staff or bool(held(user))
+    """A password or a code alone does not let this person in.
+
+    The passkey of a patient is a way in of its own; it does not close the other ways, an authenticator app does.
+    """
+    if user.is_staff:
+        return True
+    own = held(user)
+    return own.app if user.role == User.Role.PATIENT else bool(own)
 
 
-def begin(user: User) -> TOTPDevice:
+def begin(user: User) -> AuthenticatorApp:
     """The app that is being set up; opened again it shows the same secret."""
-    device, _ = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "authenticator"})
+    device = AuthenticatorApp.objects.filter(user=user, confirmed=False).first()
+    if device is None:
+        device = AuthenticatorApp(user=user, name="authenticator", confirmed=False)
+        device.seal(secrets.token_bytes(20))
+        device.save(force_insert=True)
     return device
 
 
 @transaction.atomic
-def finish(device: TOTPDevice, token: str, *, now: datetime) -> list[str]:
-    """Switch the app on when its first code is right. Returns the recovery codes, or nothing when it is wrong."""
+def finish(device: AuthenticatorApp, token: str, *, now: datetime) -> bool:
+    """Switch the app on when its first code is right."""
     if not device.verify_token(token):
-        return []
+        return False
+    AuthenticatorApp.objects.filter(user=device.user, confirmed=True).delete()  # a new phone takes the place of the old
     device.confirmed = True
     device.save(update_fields=["confirmed"])
-    box, _ = StaticDevice.objects.get_or_create(user=device.user, name="recovery", defaults={"confirmed": True})
-    box.token_set.all().delete()
-    fresh = [f"{code(4)}-{code(4)}".lower() for _ in range(RECOVERY_CODES)]
-    StaticToken.objects.bulk_create([StaticToken(device=box, token=token) for token in fresh])
     audit.record("create", "accounts.factor", device.pk, by=device.user, purpose="PATRQT")
+    alerts.tell(device.user, alerts.APP_ADDED, now=now)
+    return True
+
+
+@transaction.atomic
+def remove_app(user: User, *, now: datetime) -> None:
+    """Raises LastFactor."""
+    rows = list(AuthenticatorApp.objects.filter(user=user, confirmed=True).select_for_update())
+    for row in rows:
+        row.delete()
+        audit.record("delete", "accounts.factor", row.pk, by=user, purpose="PATRQT")
+    if rows:
+        alerts.tell(user, alerts.APP_REMOVED, now=now)
+    settle(user)
+
+
+def settle(user: User) -> None:
+    """After a factor went, in the same transaction: recovery codes go with the last one. Raises LastFactor."""
+    if held(user):
+        return
+    if user.is_staff:
+        raise LastFactor
+    StaticDevice.objects.filter(user=user).delete()
+
+
+@transaction.atomic
+def renew_recovery(user: User, *, now: datetime) -> list[str]:
+    """Fresh recovery codes in place of all older ones, readable only now: what is stored is a keyed hash of each."""
+    box, made = StaticDevice.objects.get_or_create(user=user, name="recovery", defaults={"confirmed": True})
+    box.token_set.all().delete()
+    fresh = [f"{ids.code(4)}-{ids.code(4)}".lower() for _ in range(RECOVERY_CODES)]
+    StaticToken.objects.bulk_create([StaticToken(device=box, token=hidden(user, code)) for code in fresh])
+    audit.record("create" if made else "update", "accounts.recovery", box.pk, by=user, purpose="PATRQT")
+    if not made:
+        alerts.tell(user, alerts.CODES_RENEWED, now=now)
     return fresh
+
+
+@transaction.atomic
+def match(user: User, typed: str) -> Device | None:
+    """The app, or the box of recovery codes, that accepts what was typed. A code works once."""
+    digits = "".join(typed.split())
+    if len(digits) == AuthenticatorApp.digits and digits.isascii() and digits.isdigit():
+        tried: Iterator[tuple[Device, str]] = (
+            (app, digits) for app in AuthenticatorApp.objects.filter(user=user, confirmed=True).select_for_update()
+        )
+    else:
+        secret = hidden(user, typed)
+        tried = ((box, secret) for box in StaticDevice.objects.filter(user=user, confirmed=True).select_for_update())
+    return next((device for device, token in tried if device.verify_token(token)), None)
+
+
+def hidden(user: User, code: str) -> str:
+    """What is stored of a recovery code: 64 bits of a keyed hash, bound to its owner."""
+    return crypto.digest("recovery-code", f"{user.pk}|{ids.typed(code)}").hex()[:16]

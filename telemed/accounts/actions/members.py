@@ -6,6 +6,7 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 
 from telemed.accounts import addresses
+from telemed.accounts.actions import alerts
 from telemed.accounts.models import User
 from telemed.core import audit, realtime
 
@@ -33,8 +34,9 @@ def set_preferences(user: User, *, language: str, time_zone: str) -> None:
 
 
 @transaction.atomic
-def set_password(user: User, password: str) -> None:
+def set_password(user: User, password: str, *, now: datetime) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     audit.record("update", "accounts.password", user.pk, by=user, purpose="PATRQT")
+    alerts.tell(user, alerts.PASSWORD_CHANGED, now=now)
     realtime.look_again(user.pk)

@@ -9,13 +9,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django_otp import login as otp_login
-from django_otp import match_token
 
 from telemed.accounts import addresses, fresh
-from telemed.accounts.actions import codes
+from telemed.accounts.actions import codes, factors
 from telemed.accounts.context import me, the_clinic
 from telemed.accounts.forms import CodeForm, FactorForm, OwnPasswordForm
 from telemed.accounts.fresh import Proof
+from telemed.accounts.views import passkeys
 from telemed.accounts.views.entry import next_page
 from telemed.core import audit, clock
 
@@ -29,6 +29,12 @@ def again(request: HttpRequest) -> HttpResponse:
     """Ask for a proof; afterwards go where the person wanted to."""
     if fresh.is_fresh(request, now=clock.now()):
         return redirect(next_page(request))
+    if "credential" in request.POST:
+        row = passkeys.proved(request, "again", me(request))
+        if row is None:
+            return redirect(fresh.page(next_page(request)))
+        otp_login(request, row)
+        return _proved(request, Proof.PASSKEY)
     forms = _forms(request)
     if request.method == "POST" and _in_time(request, forms):
         if "send" in request.POST and Proof.CODE in forms:
@@ -81,7 +87,7 @@ def _holds(request: HttpRequest, proof: Proof, form: Any) -> bool:
 
 
 def _check_token(request: HttpRequest, form: FactorForm) -> None:
-    device = match_token(me(request), form.cleaned_data["token"].replace(" ", ""))
+    device = factors.match(me(request), form.cleaned_data["token"])
     if device:
         otp_login(request, device)
     else:
@@ -122,11 +128,13 @@ def _send(request: HttpRequest, forms: dict[Proof, Any]) -> HttpResponse:
 
 
 def _page(request: HttpRequest, forms: dict[Proof, Any]) -> HttpResponse:
+    user = me(request)
     tried = next((form for form in forms.values() if form.is_bound), None)
     context = {
         "next": next_page(request),
+        "options": passkeys.challenge(request, "again", user) if Proof.PASSKEY in fresh.ways(user) else "",
         "ways": [{"proof": way.value, "form": form} for way, form in forms.items()],
         "form": tried,  # the title says that there is an error
-        "sent_to": addresses.masked(me(request).address) if SENT in request.session else "",
+        "sent_to": addresses.masked(user.address) if SENT in request.session else "",
     }
     return render(request, "accounts/again.html", context, status=422 if tried else 200)

@@ -5,12 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from doctors.actions import practice
 from doctors.states import DoctorState
 from patients.actions import consents, profile
-from telemed.accounts.actions import members
+from telemed.accounts.actions import factors, members
 from telemed.accounts.context import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, clock
@@ -41,13 +40,16 @@ def _admin() -> User:
     admin = User.objects.create_superuser(
         email=email, password=people.PASSWORD, name=name, time_zone=the_clinic().time_zone
     )
-    TOTPDevice.objects.create(user=admin, name="authenticator", confirmed=True)
+    app = factors.begin(admin)
+    app.confirmed = True
+    app.save(update_fields=["confirmed"])
     return admin
 
 
 def _member(email: str, zone: str, language: str) -> User:
     user = members.join(address=email, password=None, language=language, time_zone=zone, now=clock.now())
-    members.set_password(user, people.PASSWORD)
+    user.set_password(people.PASSWORD)
+    user.save(update_fields=["password"])
     return user
 
 
