@@ -18,7 +18,7 @@ class AddressField(forms.CharField):
 
     def __init__(self, **options: Any) -> None:
         widget = forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"})
-        super().__init__(max_length=254, widget=widget, label=_("Email or mobile number"), **options)
+        super().__init__(max_length=254, widget=widget, **{"label": _("Email or mobile number"), **options})
 
     def clean(self, value: Any) -> str:
         return addresses.normal(super().clean(value), the_clinic().country)
@@ -26,6 +26,7 @@ class AddressField(forms.CharField):
 
 class SignInForm(forms.Form):
     address = AddressField()
+    address.widget.attrs["autocomplete"] = "username webauthn"  # the browser lists passkeys there
     password = forms.CharField(
         label=_("Password"),
         required=False,
@@ -54,12 +55,52 @@ class SignUpForm(forms.Form):
         return password
 
 
+def code_box() -> forms.TextInput:
+    return forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "data-code": ""})
+
+
 class CodeForm(forms.Form):
-    code = forms.CharField(
-        label=_("Code"),
-        max_length=12,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "data-code": ""}),
-    )
+    code = forms.CharField(label=_("Code"), max_length=12, widget=code_box())
+
+
+class ContactForm(forms.Form):
+    """The new email address or mobile number."""
+
+    address = forms.CharField(max_length=254)
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = kind
+        field = self.fields["address"]
+        field.label = _("New email address") if kind == "email" else _("New mobile number")
+        field.widget.attrs.update(
+            {"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+            if kind == "email"
+            else {"autocomplete": "tel", "inputmode": "tel"}
+        )
+
+    def clean_address(self) -> str:
+        typed: str = self.cleaned_data["address"]
+        if self.kind == "phone":
+            return addresses.mobile(typed, the_clinic().country)
+        if "@" not in typed:
+            raise forms.ValidationError(_("This email address is not complete. It looks like name@example.com."))
+        return addresses.normal(typed, the_clinic().country)
+
+
+class TwoCodesForm(forms.Form):
+    """The code from the new address and the one from the old, but for those that are ``proved``."""
+
+    new_code = forms.CharField(label=_("Code from the new address"), max_length=12, widget=code_box())
+    old_code = forms.CharField(label=_("Code from the old address"), max_length=12, widget=code_box())
+
+    def __init__(self, *args: Any, proved: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for part in proved:
+            del self.fields[f"{part}_code"]
+
+    def typed(self) -> dict[str, str]:
+        return {name.removesuffix("_code"): value for name, value in self.cleaned_data.items()}
 
 
 class FactorForm(forms.Form):

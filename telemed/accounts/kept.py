@@ -13,7 +13,7 @@ from telemed.core.middleware import set_cookie
 
 KEY = "kept"
 LIMIT = 64 * 1024
-NEVER = ("csrfmiddlewaretoken", "password", "code", "token", "credential")
+NEVER = ("csrfmiddlewaretoken", "password", "code", "token", "credential", "new_code", "old_code")
 
 
 def put(request: HttpRequest, owner: str = "") -> None:

@@ -107,19 +107,24 @@ class Clinic(models.Model):
 
 
 class OneTimeCode(models.Model):
-    """A code that proves an address. Neither the code nor the address is stored, only keyed hashes of them."""
+    """A code that proves an address. Neither the code nor the address is stored, only keyed hashes of them, and of a
+    number the range that it is in."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     purpose = models.CharField(max_length=12)
     address = models.BinaryField(max_length=16)
     code = models.BinaryField(max_length=16)
+    range = models.CharField(max_length=12, blank=True)  # '+44740012': the first digits of a mobile number
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = (models.Index(fields=["expires_at"]),)
+        indexes = (
+            models.Index(fields=["expires_at"]),
+            models.Index(fields=["-created_at"], condition=~models.Q(range=""), name="code_texts"),
+        )
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.id}"

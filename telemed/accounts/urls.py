@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemed.accounts.views import again, entry, factors, passkeys, security
+from telemed.accounts.views import again, contact, entry, factors, passkeys, security
 
 app_name = "accounts"
 urlpatterns = [
@@ -23,5 +23,8 @@ urlpatterns = [
     path("account/recovery/", factors.recovery, name="recovery"),
     path("account/authenticator/", factors.authenticator, name="authenticator"),
     path("account/password/", security.password, name="password"),
+    path("account/email/", contact.change, {"kind": "email"}, name="email"),
+    path("account/mobile/", contact.change, {"kind": "phone"}, name="mobile"),
+    path("account/contact/confirm/", contact.confirm, name="contact-confirm"),
     path("account/preferences/", security.preferences, name="preferences"),
 ]

@@ -44,7 +44,11 @@ ROWS = [
     Row("portals:notifications", PATIENT, "/notifications/"),
     Row("accounts:security", PATIENT, "/account/security/"),
     Row("accounts:password", PATIENT, "/account/password/"),
-    Row("accounts:enrol", PATIENT, "/login/factor/enrol/"),
+    Row("accounts:again", PATIENT, "/account/again/"),
+    Row("accounts:email", PATIENT, "/account/email/"),
+    Row("accounts:mobile", PATIENT, "/account/mobile/"),
+    Row("accounts:passkey-new", PATIENT, "/account/passkeys/new/"),
+    Row("accounts:authenticator", PATIENT, "/account/authenticator/"),
     Row("patients:profile", PATIENT, "/account/profile/"),
     Row("patients:record", PATIENT, "/record/"),
     Row("patients:sharing", PATIENT, "/record/sharing/"),
@@ -74,6 +78,8 @@ ROWS = [
     Row("doctors:settings", DOCTOR, "/clinic/settings/"),
     Row("doctors:application", DOCTOR, "/clinic/apply/"),
     Row("billing:earnings", DOCTOR, "/clinic/earnings/"),
+    Row("accounts:recovery", STAFF, "/account/recovery/"),
+    Row("accounts:authenticator", STAFF, "/account/authenticator/"),
     Row("admin:index", STAFF, "/admin/"),
     Row("admin:dashboard", STAFF, "/admin/dashboard/"),
     Row("admin:verify", STAFF, "/admin/doctors/verify/"),
@@ -86,7 +92,7 @@ ROWS = [
 ]
 # Pages that only exist in the middle of something: the journey opens them and asks the same of each.
 ON_THE_WAY = {
-    "accounts:again", "accounts:code", "accounts:confirm", "accounts:factor", "accounts:recovery-codes", "consultations:book",
+    "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
     "consultations:book-reason", "consultations:book-who", "consultations:book-share", "consultations:book-check",
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
@@ -96,7 +102,7 @@ ON_THE_WAY = {
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
 NO_PAGE = {
     "consultations:clinic-visit-cancel",
-    "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:resend", "accounts:logout",
+    "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
     "demo:attachment", "demo:enter",

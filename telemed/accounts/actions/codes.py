@@ -6,17 +6,25 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
+from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from telemed.accounts import addresses
+from telemed.accounts import addresses, limits
 from telemed.accounts.models import OneTimeCode
-from telemed.core import crypto
+from telemed.core import audit, crypto
 from telemed.core.problems import Refusal
 from telemed.notifications.actions import outbox
 
 DIGITS = 6
+# What a code is for. The message says it, so that nobody passes on a code of which they think it does less.
+WORDS = {
+    "enter": _("Your code for %(clinic)s is %(code)s. It works for %(minutes)d minutes. Nobody from us will ever ask you for it."),
+    "again": _("Your code to confirm at %(clinic)s that it is you: %(code)s. It works for %(minutes)d minutes. Nobody from us will ever ask you for it."),
+    "contact-new": _("Your code to be reached here by %(clinic)s is %(code)s. It works for %(minutes)d minutes. If you did not ask for it, do nothing."),
+    "contact-old": _("Somebody who is signed in to your account at %(clinic)s wants to be reached at %(to)s. If it is you, your code is %(code)s. If not, give it to nobody: sign in and choose a new password."),
+}  # fmt: skip
 
 
 class WrongCode(Refusal):
@@ -39,24 +47,42 @@ class TooManyAttempts(Refusal):
     sentence = _("Too many wrong codes. Ask for a new one.")
 
 
-def issue(*, purpose: str, address: str, language: str, clinic: str, now: datetime) -> UUID:
-    """Send a fresh code to ``address``. Returns the id that ``prove`` needs; the code itself is in the message only."""
-    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-    row = OneTimeCode(
-        purpose=purpose, created_at=now, expires_at=now + timedelta(minutes=settings.ONE_TIME_CODE_MINUTES)
+class TooManyCodes(Refusal):
+    code = "code_limit"
+    sentence = _("We have sent several codes already. Wait a few minutes before you ask for another.")
+
+
+class TextsStopped(Refusal):
+    code = "code_texts_stopped"
+    sentence = _(
+        "We cannot send text messages to this number at the moment. Use your email address, or try again in an hour."
     )
+
+
+REFUSALS = (WrongCode, CodeExpired, CodeUsed, TooManyAttempts)  # of ``prove``
+LIMITS = (TooManyCodes, TextsStopped)  # of ``issue``
+
+
+def issue(*, purpose: str, address: str, language: str, clinic: str, now: datetime, to: str = "") -> UUID:
+    """Send a fresh code to ``address``. Returns the id that ``prove`` needs; the code itself is in the message only.
+
+    ``to``: the new address that this one is asked about. Raises TooManyCodes or TextsStopped for a mobile number.
+    """
+    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    minutes, by_text = settings.ONE_TIME_CODE_MINUTES, not addresses.is_email(address)
+    row = OneTimeCode(purpose=purpose, created_at=now, expires_at=now + timedelta(minutes=minutes))
     row.address = crypto.digest("one-time-address", address)
     row.code = _mac(row, address, code)
+    if by_text:
+        _within_limits(row, address, now)
+        row.range = limits.block(address)
     row.save(force_insert=True)
-    minutes = settings.ONE_TIME_CODE_MINUTES
-    words = gettext(
-        "Your code for %(clinic)s is %(code)s. It works for %(minutes)d minutes. Nobody from us will ever ask you for it."
-    )
-    notice = outbox.Notice(
-        subject=gettext("%(code)s is your code") % {"code": code},
-        body=words % {"clinic": clinic, "code": code, "minutes": minutes},
-    )
-    channel = "email" if addresses.is_email(address) else "sms"
+    with translation.override(language):
+        notice = outbox.Notice(
+            subject=gettext("%(code)s is your code") % {"code": code},
+            body=f"{WORDS[purpose]}" % {"clinic": clinic, "code": code, "minutes": minutes, "to": to},
+        )
+    channel = "sms" if by_text else "email"
     outbox.send_to(address, channel, notice, kind="code", key=f"code:{row.pk}", language=language, now=now)
     return row.pk
 
@@ -81,6 +107,26 @@ def prove(code_id: UUID, *, purpose: str, address: str, code: str, now: datetime
         raise TooManyAttempts if row.attempts + 1 >= settings.ONE_TIME_CODE_ATTEMPTS else WrongCode
     if not OneTimeCode.objects.filter(pk=row.pk, used_at=None).update(used_at=now):
         raise CodeUsed
+
+
+def _within_limits(row: OneTimeCode, number: str, now: datetime) -> None:
+    """Raises TooManyCodes or TextsStopped, and says so in the access log."""
+    sent = OneTimeCode.objects.exclude(range="")
+    scopes: dict[str, QuerySet[OneTimeCode]] = {
+        "number": sent.filter(address=row.address),
+        "range": sent.filter(range=limits.block(number)),
+        "country": sent.filter(range__startswith=limits.country(number)),
+        "everywhere": sent,
+    }
+    for limit in limits.LIMITS:
+        recent = scopes[limit.scope].filter(created_at__gt=now - limit.within)
+        count = recent.count()
+        if count < limit.most:
+            continue
+        if limit.used is not None and recent.exclude(used_at=None).count() >= limit.used * count:
+            continue
+        audit.record("denied", "accounts.code", by=None, purpose="HOPERAT", outcome=limit.scope)
+        raise TooManyCodes if limit.scope == "number" else TextsStopped
 
 
 def _mac(row: OneTimeCode, address: str, code: str) -> bytes:

@@ -1,14 +1,31 @@
 """Making an account, and changing what it says about its owner."""
 
 from datetime import datetime
+from typing import Literal
 
 from allauth.account.models import EmailAddress
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts import addresses
 from telemed.accounts.actions import alerts
 from telemed.accounts.models import User
 from telemed.core import audit, realtime
+from telemed.core.problems import Refusal
+
+Kind = Literal["email", "phone"]
+
+
+class AddressTaken(Refusal):
+    """Told only to who has proved that the address is theirs."""
+
+    code = "address_taken"
+    sentence = _("You have another account here with this address. Sign in there, or choose another address.")
+
+
+class AddressMoved(Refusal):
+    code = "address_moved"
+    sentence = _("Your account was changed somewhere else meanwhile. Start again.")
 
 
 @transaction.atomic
@@ -40,3 +57,28 @@ def set_password(user: User, password: str, *, now: datetime) -> None:
     audit.record("update", "accounts.password", user.pk, by=user, purpose="PATRQT")
     alerts.tell(user, alerts.PASSWORD_CHANGED, now=now)
     realtime.look_again(user.pk)
+
+
+def known_at(user: User, kind: Kind) -> str:
+    """The address that must agree before another becomes the ``kind`` of this account."""
+    return getattr(user, kind) or user.address
+
+
+def reach_at(user: User, kind: Kind, address: str, *, old: str, now: datetime) -> None:
+    """Both addresses have agreed: the account is reached at ``address`` too. Raises AddressTaken or AddressMoved."""
+    try:
+        with transaction.atomic():
+            user = User.objects.select_for_update().get(pk=user.pk)
+            if known_at(user, kind) != old:
+                raise AddressMoved
+            replaced = getattr(user, kind)
+            setattr(user, kind, address)
+            user.save(update_fields=[kind])
+            if kind == "email":
+                EmailAddress.objects.filter(user=user).delete()
+                EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
+            audit.record("update", "accounts.contact", user.pk, by=user, purpose="PATRQT")
+            what = alerts.EMAIL_CHANGED if kind == "email" else alerts.PHONE_CHANGED
+            alerts.tell(user, what, now=now, also=replaced)
+    except IntegrityError as error:
+        raise AddressTaken from error

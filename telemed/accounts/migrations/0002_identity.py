@@ -76,5 +76,12 @@ class Migration(migrations.Migration):
             ],
             options={"abstract": False},
         ),
+        migrations.AddField(
+            "onetimecode", "range", models.CharField(blank=True, default="", max_length=12), preserve_default=False
+        ),
+        migrations.AddIndex(
+            "onetimecode",
+            models.Index(condition=models.Q(("range", ""), _negated=True), fields=["-created_at"], name="code_texts"),
+        ),
         migrations.RunPython(hide, migrations.RunPython.noop),
     ]

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.core import ratelimit
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -38,7 +39,7 @@ def again(request: HttpRequest) -> HttpResponse:
     forms = _forms(request)
     if request.method == "POST" and _in_time(request, forms):
         if "send" in request.POST and Proof.CODE in forms:
-            return _send(request, forms)
+            return _send(request)
         for proof, form in forms.items():
             if form.is_bound and _holds(request, proof, form):
                 return _proved(request, proof)
@@ -103,7 +104,7 @@ def _check_code(request: HttpRequest, form: CodeForm) -> None:
             code=form.cleaned_data["code"],
             now=clock.now(),
         )
-    except (codes.WrongCode, codes.CodeExpired, codes.CodeUsed, codes.TooManyAttempts) as refusal:
+    except codes.REFUSALS as refusal:
         form.add_error("code", str(refusal))
 
 
@@ -115,15 +116,15 @@ def _proved(request: HttpRequest, proof: Proof) -> HttpResponse:
     return redirect(next_page(request))
 
 
-def _send(request: HttpRequest, forms: dict[Proof, Any]) -> HttpResponse:
-    user, now = me(request), clock.now()
-    if not ratelimit.consume(request, action="code", key=user.address):
-        form = forms[Proof.CODE] = CodeForm({})
-        form.errors.clear()
-        form.add_error(None, _("We have sent several codes already. Wait a few minutes before you ask for another."))
-        return _page(request, forms)
-    sent = codes.issue(purpose=PURPOSE, address=user.address, language=user.language, clinic=the_clinic().name, now=now)
-    request.session[SENT] = str(sent)
+def _send(request: HttpRequest) -> HttpResponse:
+    user = me(request)
+    facts = {"address": user.address, "language": user.language, "clinic": the_clinic().name}
+    try:
+        if not ratelimit.consume(request, action="code", key=user.address):
+            raise codes.TooManyCodes
+        request.session[SENT] = str(codes.issue(purpose=PURPOSE, now=clock.now(), **facts))
+    except codes.LIMITS as refusal:
+        messages.error(request, str(refusal))
     return redirect(fresh.page(next_page(request)))
 
 

@@ -88,7 +88,7 @@ def code(request: HttpRequest) -> HttpResponse:
                 code=form.cleaned_data["code"],
                 now=clock.now(),
             )
-        except (codes.WrongCode, codes.CodeExpired, codes.CodeUsed, codes.TooManyAttempts) as refusal:
+        except codes.REFUSALS as refusal:
             form.add_error("code", str(refusal))
         else:
             return _proved(request, proof)
@@ -135,12 +135,15 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 def _send_code(request: HttpRequest, form: Any, proof: dict[str, Any]) -> HttpResponse:
-    if not ratelimit.consume(request, action="code", key=proof["address"]):
-        form.add_error(None, _("We have sent several codes already. Wait a few minutes before you ask for another."))
+    facts = {"address": proof["address"], "language": str(request.LANGUAGE_CODE), "clinic": the_clinic().name}
+    try:
+        if not ratelimit.consume(request, action="code", key=proof["address"]):
+            raise codes.TooManyCodes
+        sent = codes.issue(purpose=PURPOSE, now=clock.now(), **facts)
+    except codes.LIMITS as refusal:
+        form.add_error(None, str(refusal))
         template = {"signin": "accounts/login.html", "signup": "accounts/signup.html"}[proof["intent"]]
         return _page(request, template, form)
-    now, language = clock.now(), str(request.LANGUAGE_CODE)
-    sent = codes.issue(purpose=PURPOSE, address=proof["address"], language=language, clinic=the_clinic().name, now=now)
     request.session[PROOF] = {**proof, "code": str(sent), "next": proof.get("next") or next_page(request)}
     return redirect("accounts:code")
 
