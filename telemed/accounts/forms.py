@@ -111,6 +111,12 @@ class FactorForm(forms.Form):
     )
 
 
+class AppForm(FactorForm):
+    """The first code of an app that is being set up."""
+
+    token = forms.CharField(label=_("6 digits from the app"), max_length=16, widget=code_box())
+
+
 class PasskeyForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=64, help_text=_("So that you recognise it, like “My phone”."))
 

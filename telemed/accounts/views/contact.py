@@ -45,12 +45,13 @@ def confirm(request: HttpRequest) -> HttpResponse:
     wanted = request.session.get(CHANGE)
     if not wanted:
         return redirect("accounts:security")
-    form = TwoCodesForm(request.POST if "send" not in request.POST else None, proved=wanted["proved"])
+    typed = request.POST if request.method == "POST" and "send" not in request.POST else None
+    form = TwoCodesForm(typed, proved=wanted["proved"])
     if "send" in request.POST:
         if not (refusal := _send(request, wanted)):
             return redirect("accounts:contact-confirm")
         messages.error(request, refusal)
-    elif request.method == "POST" and form.is_valid():
+    elif form.is_valid():
         _prove(request, wanted, form)
         if len(wanted["proved"]) == len(PURPOSES):
             return _done(request, wanted)

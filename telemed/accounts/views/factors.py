@@ -16,7 +16,7 @@ from django_otp import login as otp_login
 
 from telemed.accounts.actions import factors
 from telemed.accounts.context import me
-from telemed.accounts.forms import FactorForm
+from telemed.accounts.forms import AppForm, FactorForm
 from telemed.accounts.fresh import Proof, fresh, record
 from telemed.accounts.models import AuthenticatorApp, User
 from telemed.accounts.stages import SecondFactor
@@ -56,7 +56,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
         signed_in = request.user.is_authenticated
         return redirect("accounts:factor" if stage else "accounts:authenticator" if signed_in else "accounts:login")
     user: User = stage.login.user
-    app, form = factors.begin(user), FactorForm(request.POST if "token" in request.POST else None)
+    app, form = factors.begin(user), AppForm(request.POST if "token" in request.POST else None)
     device, proof = None, Proof.TOKEN
     if "credential" in request.POST:
         device, proof = passkeys.made(request, user), Proof.PASSKEY
@@ -81,7 +81,7 @@ def authenticator(request: HttpRequest) -> HttpResponse:
         return _remove(request, user)
     if factors.held(user).app and "new" not in request.GET:
         return render(request, "accounts/authenticator_on.html")
-    app, form = factors.begin(user), FactorForm(request.POST or None)
+    app, form = factors.begin(user), AppForm(request.POST or None)
     if _switched_on(app, form):
         otp_login(request, app)
         record(request, user, Proof.TOKEN, now=clock.now())

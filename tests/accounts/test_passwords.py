@@ -1,0 +1,62 @@
+"""Which passwords are taken, and that the lists of thieves are asked on this machine."""
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from patients.models import Patient
+from telemed.accounts.models import User
+from tests import cast
+from tests.accounts.test_entry import ask
+from tests.conftest import Answer, Browse
+
+
+@pytest.fixture
+def client(amira: Patient, browse: Browse, now: datetime) -> Client:
+    return cast.prove(browse(amira.user), amira.user, now=now)
+
+
+def choose(client: Client, password: str) -> Answer:
+    return client.post("/account/password/", {"password": password})
+
+
+@pytest.mark.parametrize(
+    "stolen", ["1234567890", "password123", "Password123", "qwertyuiop", "iloveyou123", "liverpoolfc"]
+)
+def test_a_stolen_password_is_refused_with_a_sentence(client: Client, stolen: str) -> None:
+    page = choose(client, stolen)
+    assert page.status_code == 422
+    assert "Thieves know this password" in page.content.decode()
+    assert stolen not in page.content.decode()
+
+
+def test_a_stolen_password_is_refused_at_the_sign_up_too(db: None, client: Client) -> None:
+    assert ask(Client(), "new@example.com", password="password123").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        "my aunt drives a green tram",  # no digit, no capital, no sign: there are no rules of composition
+        "ábaco · 東京 · قهوة",
+        "x7Kq" * 16,  # 64 characters
+        "correct " * 20 + "horse",
+    ],
+)
+def test_any_long_password_that_nobody_knows_is_taken(amira: Patient, client: Client, good: str) -> None:
+    assert choose(client, good).status_code == 302
+    assert User.objects.get(pk=amira.user_id).check_password(good)
+    assert Client().post("/login/", {"address": "amira@example.com", "password": good})["Location"] == "/start/"
+
+
+@pytest.mark.parametrize("bad", ["nine char", "amira@example.com"])
+def test_short_ones_and_the_own_address_are_refused(client: Client, bad: str) -> None:
+    assert choose(client, bad).status_code == 422
+
+
+def test_nothing_stands_in_the_way_of_a_password_manager(client: Client) -> None:
+    page = client.get("/account/password/").content.decode()
+    assert 'autocomplete="new-password"' in page
+    assert "onpaste" not in page
+    assert 'autocomplete="current-password"' in Client().get("/login/").content.decode()
