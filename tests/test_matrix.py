@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django_otp import DEVICE_ID_SESSION_KEY
-from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
 from billing.models import Payment
 from consultations.models import Appointment, Consultation, Prescription
@@ -23,7 +23,14 @@ from tests.conftest import Browse, Time
 from tests.consultations.room_kit import Page, db, end_hub
 from tests.matrix import Persona, Thing
 
-OF_VISITS = ("consultations.appointment", "consultations.participant", "billing.payment", "patients.timelineentry")
+OWN_PASSKEY = "django_otp_webauthn.webauthncredential"
+OF_VISITS = (
+    "consultations.appointment",
+    "consultations.participant",
+    "billing.payment",
+    "patients.timelineentry",
+    OWN_PASSKEY,
+)
 OF_DOCTORS = (
     "consultations.appointment", "consultations.participant", "consultations.consultation", "consultations.prescription",
     "doctors.doctor", "patients.patient",
@@ -57,8 +64,11 @@ def _thing(owner: str, visit: Appointment, names: tuple[str, ...], now: datetime
     paid = Payment.objects.create(
         appointment=visit, patient=patient, amount=4800, currency="GBP", gateway="demo", created_at=now, opened_at=now
     )
+    phone = WebAuthnCredential.objects.create(
+        user=patient.user, name=f"Phone of {names[0]}", credential_id=owner.encode()
+    )
     ids = {
-        "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
+        "passkey_id": phone.pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
         "payment_id": paid.pk, "doctor_id": doctor.pk, "slug": doctor.slug, "object_id": patient.pk, "user_id": patient.user_id, "number": 0,
     }  # fmt: skip
     return Thing(owner, ids, (*names, patient.number, visit.reference))
@@ -74,8 +84,12 @@ def persona(
         if name == "nobody":
             return Persona(name, None, Client(), frozenset({policy.ANYONE}))
         user: User = MAKERS[name](amira=amira, mateo=mateo, lina=lina, other=other, admin=admin, now=now)
-        client = browse(user)
-        if user.is_staff and "without" not in name:
+        with_factor = user.is_staff and "without" not in name
+        # Everybody has just proved who they are: nothing opens behind that door either.
+        client = cast.prove(
+            browse(user), user, now=now, proof="token" if with_factor else "code" if user.is_staff else "password"
+        )
+        if with_factor:
             _prove_factor(client, user)
         reaches = {"amira": OF_VISITS, "mateo": OF_VISITS}.get(name, ())
         mine = {"lina": "amira", "other": "mateo"}.get(name, name)
@@ -90,7 +104,7 @@ def persona(
 
 def _prove_factor(client: Client, user: User) -> None:
     session = client.session
-    session[DEVICE_ID_SESSION_KEY] = TOTPDevice.objects.create(user=user, confirmed=True).persistent_id
+    session[DEVICE_ID_SESSION_KEY] = cast.app(user).persistent_id
     session.save()
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_otp_webauthn.exceptions import OTPWebAuthnApiError
@@ -22,7 +22,7 @@ from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKey
 from telemed.accounts.actions import alerts, factors
 from telemed.accounts.context import the_clinic
 from telemed.accounts.models import User
-from telemed.core import audit
+from telemed.core import access, audit
 from telemed.core.problems import Refusal
 
 SECONDS = 300
@@ -84,9 +84,14 @@ class Challenge:
         return asdict(self)
 
 
-def of(user: User) -> Any:
+def of(user: User) -> "models.QuerySet[Any]":
     """The passkeys of this person, the newest first."""
-    return WebAuthnCredential.objects.filter(user=user, confirmed=True).order_by("-pk")
+    return _of(WebAuthnCredential.objects.all(), user)
+
+
+@access.fetch
+def _of(rows: "models.QuerySet[Any]", user: User) -> "models.QuerySet[Any]":
+    return rows.filter(user=user, confirmed=True).order_by("-pk")
 
 
 def begin_adding(user: User, *, now: datetime) -> tuple[dict[str, Any], Challenge]:
