@@ -1,21 +1,28 @@
 """Passkeys: added, used at every door, and everything that is no passkey of this person refused."""
 
 import html
+import importlib
 import json
 import random
 import re
+import secrets
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
+from django_otp.oath import totp
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnAttestation, WebAuthnCredential
 
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.actions import factors
-from telemed.accounts.models import User
+from telemed.accounts.models import AuthenticatorApp, User
+from telemed.core import crypto
 from telemed.core.models import AuditEvent
 from telemed.notifications.models import Message
 from tests import cast
@@ -312,3 +319,24 @@ def test_only_these_pages_may_ask_the_browser_for_passkeys(amira: Patient, brows
     assert allowed in client.get("/account/again/")["Permissions-Policy"]
     for path in ("/home/", "/visits/", "/"):
         assert "publickey-credentials-create=(), publickey-credentials-get=()" in client.get(path)["Permissions-Policy"]
+
+
+def test_secrets_that_were_readable_are_hidden_by_the_migration(admin: User, now: datetime) -> None:
+    hide = importlib.import_module("telemed.accounts.migrations.0002_identity").hide
+    old = TOTPDevice.objects.create(user=admin, name="authenticator", confirmed=True, key=secrets.token_hex(20))
+    StaticToken.objects.create(device=StaticDevice.objects.create(user=admin, name="recovery"), token="abcd-efgh")
+    hide(apps, None)
+    app = AuthenticatorApp.objects.get()
+    assert (app.bin_key, app.confirmed, TOTPDevice.objects.count()) == (old.bin_key, True, 0)
+    assert old.bin_key not in bytes(app.sealed)
+    assert StaticToken.objects.get().token != "abcd-efgh"
+    assert factors.match(admin, f"{totp(app.bin_key):06d}") == app
+    assert factors.match(admin, "ABCD EFGH") == StaticDevice.objects.get()
+    assert factors.match(admin, "ABCD EFGH") is None
+
+
+def test_a_secret_opens_only_for_its_owner(admin: User, amira: Patient) -> None:
+    app = cast.app(admin)
+    app.user_id = amira.user_id
+    with pytest.raises(crypto.Tampered):
+        _ = app.bin_key
