@@ -44,7 +44,6 @@ ROWS = [
     Row("portals:notifications", PATIENT, "/notifications/"),
     Row("accounts:security", PATIENT, "/account/security/"),
     Row("accounts:password", PATIENT, "/account/password/"),
-    Row("accounts:again", PATIENT, "/account/again/"),
     Row("accounts:email", PATIENT, "/account/email/"),
     Row("accounts:mobile", PATIENT, "/account/mobile/"),
     Row("accounts:passkey-new", PATIENT, "/account/passkeys/new/"),
@@ -92,7 +91,7 @@ ROWS = [
 ]
 # Pages that only exist in the middle of something: the journey opens them and asks the same of each.
 ON_THE_WAY = {
-    "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
+    "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
     "consultations:book-reason", "consultations:book-who", "consultations:book-share", "consultations:book-check",
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",

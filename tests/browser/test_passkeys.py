@@ -9,7 +9,7 @@ from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browser import looks
 from tests.browser.pages import PATIENT, STAFF
-from tests.browser.people import NARROW, People
+from tests.browser.people import NARROW, People, code_in
 
 pytestmark = pytest.mark.browser
 READER = {
@@ -60,7 +60,21 @@ def test_a_patient_adds_a_passkey_and_comes_back_with_nothing_else(people: Peopl
     assert looks.flaws(page) == []
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url("**/home/")
-    # A fresh proof as well; then the passkey goes, and opens nothing any more.
+    # Whoever comes in by a code has not shown the passkey yet, and is asked for it.
+    other = people.browser(viewport=NARROW, script=NO_LIST)
+    reader(other, passkeys(session, device))
+    other.goto("/login/")
+    other.locator("#id_address").fill("amira@demo.example")
+    other.get_by_role("button", name="Send me a code").click()
+    other.locator("#id_code").fill(code_in(people.outbox("amira@demo.example", "code")[0]))
+    other.get_by_role("button", name="Continue").click()
+    arrive(other, "/home/")
+    other.goto("/account/email/")
+    arrive(other, "/account/again/")
+    assert looks.flaws(other) == []
+    other.get_by_role("button", name="Use a passkey").click()
+    arrive(other, "/account/email/")
+    # A sign-in with it is a fresh proof as well; then the passkey goes, and opens nothing any more.
     page.goto("/account/security/")
     page.get_by_role("link", name=re.compile("^Change – .*computer")).click()
     page.get_by_label("Name").fill("My laptop")
@@ -102,6 +116,33 @@ def test_a_passkey_opens_the_back_office_and_answers_when_it_is_asked_for_again(
     arrive(other, "/admin/")
     other.goto("/account/again/?next=/account/password/")
     arrive(other, "/account/password/")  # it was fresh
+
+
+def test_after_a_sign_in_by_code_the_passkey_is_asked_for_and_then_a_mobile_is_added(people: People) -> None:
+    page = people.demo("Dr Salma Benali", viewport=NARROW, script=NO_LIST)
+    reader(page)
+    add(page)
+    page.goto("/account/security/")
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/login/")
+    page.locator("#id_address").fill("salma@demo.example")
+    page.get_by_role("button", name="Send me a code").click()
+    page.locator("#id_code").fill(code_in(people.outbox("salma@demo.example", "code")[0]))
+    page.get_by_role("button", name="Continue").click()
+    arrive(page, "/login/factor/")
+    assert looks.flaws(page) == []
+    page.get_by_role("button", name="Use a passkey").click()
+    arrive(page, "/clinic/")
+    page.goto("/account/mobile/")
+    page.get_by_label("New mobile number").fill("07400 123456")
+    page.get_by_role("button", name="Send the codes").click()
+    arrive(page, "/account/contact/confirm/")
+    assert looks.flaws(page) == []
+    page.get_by_label("Code from the new address").fill(code_in(people.outbox("+447400123456", "code")[0]))
+    page.get_by_label("Code from the old address").fill(code_in(people.outbox("salma@demo.example", "code")[0]))
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("From now on we reach you there").wait_for()
+    expect(page.get_by_text("+447400123456")).to_be_visible()
 
 
 def test_the_sign_in_page_offers_the_passkeys_of_this_device_under_the_address_field(people: People) -> None:
