@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django_otp_webauthn.models import WebAuthnCredential
 
 from billing.models import Payment
 from consultations.models import Appointment, Consultation, Prescription
@@ -46,6 +47,7 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
         "patient_id": amira.pk,
         "prescription_id": draft.pk,
         "payment_id": paid.pk,
+        "passkey_id": WebAuthnCredential.objects.create(user=amira.user, name="Amira's phone", credential_id=b"1").pk,
     }
 
 

@@ -269,6 +269,11 @@ def test_a_passkey_is_renamed_and_removed_by_its_owner_only(
     refused(door, device.get(ask(door)))
 
 
+def test_an_absurd_number_of_a_passkey_is_nobodys(amira: Patient, browse: Browse, now: datetime) -> None:
+    client = cast.prove(browse(amira.user), amira.user, now=now)
+    assert client.get(f"/account/passkeys/{10**40}/").status_code == 404
+
+
 def test_staff_keep_at_least_one_factor(admin: User, browse: Browse, now: datetime) -> None:
     cast.app(admin)
     owned(admin, browse, now)
