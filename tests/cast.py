@@ -10,7 +10,7 @@ from doctors.models import Doctor, VisitType, WeeklyHours
 from doctors.states import DoctorState
 from patients.actions import consents, profile
 from patients.models import ConsentText, Patient
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 
 PASSWORD = "correct horse battery staple"
