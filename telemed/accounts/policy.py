@@ -114,6 +114,8 @@ class Gate:
         method = "GET" if request.method == "HEAD" else str(request.method)
         if rule.for_anyone(method):
             return None
+        if method not in rule.methods and any(map(rule.for_anyone, rule.methods)):
+            return HttpResponseNotAllowed(rule.methods)  # no sign-in would help
         if not request.user.is_authenticated:
             request.sent_away = True  # type: ignore[attr-defined]
             return ask_to_sign_in(request)
