@@ -9,7 +9,7 @@ from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
 from telemed.accounts.models import Clinic, User
 
 auditlog.register(User, exclude_fields=["password", "last_login"], mask_fields=["email", "phone"])
-auditlog.register(Clinic)
+auditlog.register(Clinic, exclude_fields=["logo"])
 auditlog.register(Doctor)
 auditlog.register(VisitType)
 auditlog.register(WeeklyHours)

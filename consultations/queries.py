@@ -12,6 +12,7 @@ from consultations.models import Appointment
 from consultations.states import AppointmentState
 from doctors.models import VisitType
 from doctors.queries import Period, windows
+from telemed.accounts.models import Clinic
 from telemed.core import clock
 
 NOTICE = timedelta(minutes=5)  # nobody can be ready sooner
@@ -51,14 +52,14 @@ def open_slots(
     }
 
 
-def find_slot(slot_id: str, *, now: datetime) -> Slot | None:
-    """The slot that a URL names, when the doctor works then and it is not in the past; taken or not."""
+def find_slot(slot_id: str, *, clinic: Clinic, now: datetime) -> Slot | None:
+    """The slot that a URL names, when the doctor works then, at this clinic, and it is not in the past; taken or not."""
     kind_hex, _, minutes = slot_id.partition("-")
     try:
         kind_id, starts_at = UUID(kind_hex), clock.from_minutes(int(minutes, 16))
     except (ValueError, OverflowError, OSError):
         return None
-    kind = VisitType.objects.bookable().select_related("doctor").filter(pk=kind_id).first()
+    kind = VisitType.objects.bookable().at(clinic).select_related("doctor__clinic").filter(pk=kind_id).first()
     if kind is None or not now + NOTICE <= starts_at < now + HORIZON:
         return None
     end = starts_at + timedelta(minutes=kind.minutes)
@@ -74,6 +75,7 @@ def alternatives(slot_of: VisitType, near: datetime, *, now: datetime, count: in
     if len(found) < count:
         others = (
             VisitType.objects.bookable()
+            .at(slot_of.doctor.clinic)
             .select_related("doctor")
             .filter(doctor__specialty=slot_of.doctor.specialty)
             .exclude(doctor=slot_of.doctor)

@@ -40,6 +40,9 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         """Whom patients may find and book: verified, and their account is open."""
         return self.filter(state=DoctorState.VERIFIED, user__is_active=True)
 
+    def at(self, clinic: Clinic) -> Self:
+        return self.filter(clinic=clinic)
+
     @access.fetch
     def for_user(self, user: Any) -> Self:
         """Whose practice ``user`` runs: the doctor, and whoever was given their schedule."""
@@ -58,6 +61,7 @@ class Doctor(Stateful):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="doctor")
     user_id: UUID
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="doctors")
+    clinic_id: UUID
     state = models.CharField(_("state"), max_length=10, choices=DoctorState, default=DoctorState.APPLIED, db_index=True)
     name = models.CharField(_("name"), max_length=80)  # as printed: "Dr Lina Haddad"
     slug = models.SlugField(max_length=90, unique=True)
@@ -102,6 +106,9 @@ class Doctor(Stateful):
 class VisitTypeQuerySet(models.QuerySet["VisitType"]):
     def bookable(self) -> Self:
         return self.filter(active=True, doctor__state=DoctorState.VERIFIED, doctor__user__is_active=True)
+
+    def at(self, clinic: Clinic) -> Self:
+        return self.filter(doctor__clinic=clinic)
 
 
 class VisitType(models.Model):

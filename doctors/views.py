@@ -13,7 +13,8 @@ from doctors.actions import practice
 from doctors.forms import AboutForm, ApplicationForm, AwayForm, HoursForm, OfferForm
 from doctors.models import Doctor
 from telemed.accounts import kept
-from telemed.accounts.context import me, the_clinic
+from telemed.accounts.clinics import the_clinic
+from telemed.accounts.context import me
 from telemed.core import clock
 from telemed.core.problems import Refusal
 

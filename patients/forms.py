@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from patients.actions.profile import Statement
 from patients.models import Allergy, Condition, Patient
 from telemed.accounts import addresses
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import country_choices
 from telemed.core import clock
 

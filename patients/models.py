@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from telemed.accounts.models import Clinic
 from telemed.core import access, clock
 from telemed.core.fields import EncryptedDateField, EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
@@ -51,6 +52,23 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+class Registration(models.Model):
+    """A patient chose this clinic: its staff may know that they exist. The record stays one, wherever they go."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="registrations")
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="registrations")
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["patient", "clinic"], name="registered_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient} - {self.clinic}"
 
 
 class ChartItem(models.Model):

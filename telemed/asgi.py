@@ -36,5 +36,5 @@ async def limited(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = ProtocolTypeRouter(
-    {"http": limited, "websocket": OriginValidator(signed_in(URLRouter(routes)), settings.CSRF_TRUSTED_ORIGINS)}
+    {"http": limited, "websocket": OriginValidator(signed_in(URLRouter(routes)), settings.SOCKET_ORIGINS)}
 )

@@ -39,8 +39,15 @@ SECRET_KEY = env.needed(
 )
 if len(SECRET_KEY) < 50:
     env.refuse("SECRET_KEY is shorter than 50 characters; make one with: openssl rand -base64 60")
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [str(_public.hostname)]) + (["localhost", "127.0.0.1"] if DEMO else [])
-CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [str(_public.hostname)]) + (
+    ["localhost", "127.0.0.1", ".localhost"] if DEMO else []
+)
+_port = f":{_public.port}" if _public.port else ""
+_hosts = [
+    f"*{host}" if host.startswith(".") else host for host in dict.fromkeys([str(_public.hostname), *ALLOWED_HOSTS])
+]
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{host}{_port}" for host in _hosts]
+SOCKET_ORIGINS = [origin.replace("*.", ".") for origin in CSRF_TRUSTED_ORIGINS]  # Channels writes them so
 TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 1 if PRODUCTION else 0)
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -83,6 +90,7 @@ MIDDLEWARE = [
     "telemed.core.middleware.ContentPolicy",
     "telemed.core.middleware.Headers",
     "telemed.core.middleware.Origin",
+    "telemed.accounts.middleware.House",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "telemed.core.middleware.Language",
     "django.middleware.common.CommonMiddleware",
@@ -277,7 +285,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [NONCE],
         "img-src": [SELF, "data:", "blob:"],
         "font-src": [SELF],
-        "connect-src": [SELF, f"{'wss' if _public.scheme == 'https' else 'ws'}://{_public.netloc}"],
+        "connect-src": [SELF, *(f"{'wss' if _public.scheme == 'https' else 'ws'}://{host}{_port}" for host in _hosts)],
         "media-src": [SELF, "blob:"],
         "worker-src": [SELF],
         "manifest-src": [SELF],
@@ -429,5 +437,7 @@ LOGGING = {
         # What a person got wrong is answered on the page, and a URL may hold a key to something private.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "ERROR"},
+        # A traceback every second while Redis is away; telemed.realtime says in one line that it is.
+        "channels_redis.pubsub": {"level": "CRITICAL"},
     },
 }

@@ -13,7 +13,7 @@ from doctors.states import DoctorState
 from patients.actions import consents, profile
 from patients.models import ConsentText, Patient
 from telemed.accounts.actions import factors
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import AuthenticatorApp, User
 
 PASSWORD = "correct horse battery staple"

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from consultations.models import Appointment
 from doctors.models import Doctor
 from patients.models import Patient
-from telemed.accounts.context import forget_clinic
+from telemed.accounts.clinics import forget_clinics
 from telemed.accounts.models import User
 from telemed.core import clock
 from telemed.core.crypto import keyring
@@ -66,13 +66,13 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _fresh_memory() -> Iterator[None]:
     """What a process remembers between requests must not leak between tests."""
     keyring.forget()
-    forget_clinic()
+    forget_clinics()
     redis: Any = cache._cache.get_client(None, write=True)  # type: ignore[attr-defined]
     if keys := redis.keys(f"{KEYS}:*"):
         redis.delete(*keys)
     yield
     keyring.forget()
-    forget_clinic()
+    forget_clinics()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -139,6 +139,8 @@ def _wanted(who: Persona, route: Route, rule: policy.Rule, method: str, thing: T
     """The codes of which one must come, or none when the table allows it."""
     if rule.for_anyone(method):
         return ()
+    if method not in rule.methods and any(map(rule.for_anyone, rule.methods)):
+        return (405,)
     if policy.PERSON not in who.roles:
         return (401,) if route.path.startswith("api/") else (302,)
     if method not in rule.methods:

@@ -4,9 +4,11 @@ from django.contrib.admin import register
 from django.http import HttpRequest
 
 from adminops.admin.base import Table
+from adminops.forms import ClinicForm
 from adminops.site import site
+from telemed.accounts.clinics import forget_clinics
 from telemed.accounts.context import me
-from telemed.accounts.models import Clinic, User
+from telemed.accounts.models import Clinic, Membership, User
 from telemed.core import audit, realtime
 
 
@@ -40,7 +42,34 @@ class UserAdmin(Table):
 
 @register(Clinic, site=site)
 class ClinicAdmin(Table):
-    list_display = ("name", "country", "time_zone", "currency")
+    """Whoever runs the installation opens clinics; the staff of one may change their own."""
+
+    list_display = ("name", "host", "country", "time_zone", "currency")
+    form = ClinicForm
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return not Clinic.objects.exists()
+        return me(request).is_superuser
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if me(request).is_superuser else ("host",)
+
+    def save_model(self, request: HttpRequest, obj: Clinic, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        forget_clinics()
+        audit.record("update", "accounts.clinic", obj.pk, by=me(request), purpose="HOPERAT")
+
+
+@register(Membership, site=site)
+class MembershipAdmin(Table):
+    """Who works at which clinic."""
+
+    list_display = ("user", "clinic", "since")
+    list_select_related = ("user", "clinic")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return me(request).is_superuser
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        realtime.look_again(obj.user_id)
+        audit.record("update", "accounts.membership", obj.pk, by=me(request), purpose="HOPERAT")

@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin import ModelAdmin, TabularInline
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from adminops.within import within
+from telemed.accounts.context import me
 from telemed.accounts.forms import zone_choices
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ else:
 class Table(Base):
     show_full_result_count = False
     list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return within(super().get_queryset(request), me(request))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A zone that nobody knows would break every page that shows an hour, so zones are chosen."""

@@ -59,9 +59,9 @@ WITH held AS (
     SELECT %(event)s, 'consultations.appointment.held', id, %(by)s, %(now)s, '{}' FROM held
 ), noted AS (
     INSERT INTO core_auditevent (at, actor_id, actor_role, action, patient_id, entity, entity_id, purpose, outcome,
-        channel, request_id, network, canonical, leaf)
+        channel, request_id, network, clinic_id, canonical, leaf)
     SELECT %(audit_at)s, %(by)s, %(role)s, 'create', %(patient)s, 'consultations.appointment', id, 'TREAT', 'done',
-        %(channel)s, %(request_id)s, %(network)s, %(canonical)s, %(leaf)s FROM held
+        %(channel)s, %(request_id)s, %(network)s, %(clinic_id)s, %(canonical)s, %(leaf)s FROM held
 )
 SELECT id FROM held
 """
@@ -177,7 +177,7 @@ def _insert(slot: Slot, patient: Patient, by: User, now: datetime) -> UUID | Non
         "id": appointment_id, "reference": code(8), "doctor": kind.doctor_id, "patient": patient.pk, "visit_type": kind.pk, "by": by.pk,
         "mode": kind.mode, "starts_at": slot.starts_at, "ends_at": slot.ends_at, "price": kind.price, "currency": kind.currency,
         "expires": now + timedelta(minutes=settings.HOLD_MINUTES), "now": now, "event": uuid7(), "audit_at": noted.at, "role": noted.actor_role,
-        "channel": noted.channel, "request_id": noted.request_id, "network": noted.network, "canonical": noted.canonical, "leaf": noted.leaf,
+        "channel": noted.channel, "request_id": noted.request_id, "network": noted.network, "clinic_id": noted.clinic_id, "canonical": noted.canonical, "leaf": noted.leaf,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(HOLD, values)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consultations.models import Appointment, Consultation, Participant, Reminder
 from consultations.states import AppointmentState, ConsultationState
-from patients.actions import sharing
+from patients.actions import registrations, sharing
 from patients.models import Grant
 from telemed.accounts.models import User
 from telemed.core import audit, realtime, states
@@ -51,16 +51,17 @@ def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None
         appointment.patient, user_id=appointment.doctor.user_id, scope=scope, source_id=appointment.pk, by=by, now=now,
         expires_at=appointment.ends_at + CHART_ACCESS,
     )  # fmt: skip
+    registrations.register(appointment.patient, clinic_id=appointment.doctor.clinic_id, by=by, now=now)
     realtime.broadcast(f"clinic.{appointment.doctor_id.hex}", {"t": "agenda"})
 
 
 def cancel_is_free(appointment: Appointment, *, by: User, now: datetime) -> bool:
-    """Doctors always give the money back; patients get it until FREE_CANCEL_HOURS before the start."""
+    """Doctors always give the money back; patients get it until the clinic's hours before the start."""
     return by.pk != appointment.patient.user_id or now <= free_until(appointment)
 
 
 def free_until(appointment: Appointment) -> datetime:
-    return appointment.starts_at - timedelta(hours=settings.FREE_CANCEL_HOURS)
+    return appointment.starts_at - timedelta(hours=appointment.doctor.clinic.free_cancel_hours)
 
 
 @transaction.atomic

@@ -23,6 +23,7 @@ from doctors.models import VisitType
 from patients.actions import consents, profile
 from patients.forms import ProfileForm
 from telemed.accounts import kept
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.core import clock
 
@@ -38,7 +39,7 @@ def book(request: HttpRequest, slot_id: str) -> HttpResponse:
         messages.info(request, _("Visits are booked from a patient's account."))
         return redirect("portals:start")
     now = clock.now()
-    slot = find_slot(slot_id, now=now)
+    slot = find_slot(slot_id, clinic=the_clinic(), now=now)
     if slot is None:
         return _taken(request, slot_id, booking.SlotGone())
     if request.method == "GET":
@@ -192,7 +193,13 @@ def _taken(request: HttpRequest, slot_id: str, refusal: Exception) -> HttpRespon
     now = clock.now()
     kind_hex, _dash, minutes = slot_id.partition("-")
     try:
-        kind = VisitType.objects.bookable().select_related("doctor").filter(pk=UUID(kind_hex)).first()
+        kind = (
+            VisitType.objects.bookable()
+            .at(the_clinic())
+            .select_related("doctor__clinic")
+            .filter(pk=UUID(kind_hex))
+            .first()
+        )
         near = min(max(now, clock.from_minutes(int(minutes, 16))), now + HORIZON)
     except (ValueError, OverflowError, OSError):
         kind = None

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from consultations.forms import SearchForm
 from consultations.queries import Slot, open_slots
 from doctors.models import Doctor, Specialty, VisitType
+from telemed.accounts.clinics import the_clinic
 from telemed.core import clock
 
 DAYS = 4  # columns of a card
@@ -68,7 +69,7 @@ def discover(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_GET
 def doctor(request: HttpRequest, slug: str) -> HttpResponse:
-    found = Doctor.objects.listed().filter(slug=slug).first()
+    found = Doctor.objects.listed().at(the_clinic()).filter(slug=slug).first()
     if found is None:
         raise Http404
     now = clock.now()
@@ -94,7 +95,7 @@ def days(slots: list[Slot], now: datetime, columns: int, times: int) -> list[Day
 
 
 def _matching(wanted: dict[str, Any]) -> Any:
-    kinds = VisitType.objects.bookable().select_related("doctor").order_by("doctor__name", "price")
+    kinds = VisitType.objects.bookable().at(the_clinic()).select_related("doctor").order_by("doctor__name", "price")
     if wanted["type"]:
         kinds = kinds.filter(doctor__specialty=wanted["type"])
     if wanted["lang"]:
@@ -132,7 +133,7 @@ def _order(kind: VisitType, slots: list[Slot], sort: str) -> tuple[Any, ...]:
 
 def _spoken() -> list[str]:
     """The languages that listed doctors speak, for the choice in the search."""
-    spoken = Doctor.objects.listed().values_list("languages", flat=True)
+    spoken = Doctor.objects.listed().at(the_clinic()).values_list("languages", flat=True)
     return sorted({code for codes in spoken for code in codes})
 
 

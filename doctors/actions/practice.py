@@ -10,7 +10,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from doctors.models import KNOWN, Doctor, TimeOff, VisitType, WeeklyHours
 from doctors.states import DoctorState
-from telemed.accounts.models import Clinic, User
+from telemed.accounts.models import Clinic, Membership, User
 from telemed.core import audit, states
 from telemed.core.ids import code
 from telemed.core.problems import Refusal
@@ -37,6 +37,7 @@ def apply(user: User, *, clinic: Clinic, facts: dict[str, Any], now: datetime) -
         with transaction.atomic():
             doctor = Doctor.objects.create(user=user, clinic=clinic, slug=slug, created_at=now, **facts)
             User.objects.filter(pk=user.pk).update(role=User.Role.DOCTOR, name=facts["name"])
+            Membership.objects.get_or_create(user=user, clinic=clinic)
             audit.record("create", "doctors.doctor", doctor.pk, by=user, purpose="HOPERAT")
     except IntegrityError as error:
         raise AlreadyRegistered from error

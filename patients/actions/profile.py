@@ -8,7 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from patients.actions import registrations
 from patients.models import Allergy, ChartItem, Condition, Patient
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit
 from telemed.core.problems import Refusal
@@ -35,6 +37,7 @@ def record_of(user: User, *, now: datetime) -> Patient:
     with transaction.atomic():
         Patient.objects.bulk_create([Patient(user=user, number=_number(), created_at=now)], ignore_conflicts=True)
         patient = Patient.objects.get(user_id=user.pk)
+        registrations.register(patient, clinic_id=the_clinic().pk, by=user, now=now)
         audit.record("create", "patients.patient", patient.pk, by=user, patient_id=patient.pk, purpose="PATRQT")
     return patient
 

@@ -1,6 +1,5 @@
 """What every page knows: who asks, and the clinic."""
 
-import time
 from typing import Any
 
 from django.conf import settings
@@ -8,12 +7,10 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from rest_framework.request import Request
 
-from telemed.accounts.models import Clinic, User
+from telemed.accounts.clinics import the_clinic
+from telemed.accounts.models import User
 from telemed.core import clock, speech
 from telemed.notifications.models import Message
-
-SECONDS = 30.0
-_kept: dict[str, tuple[float, Clinic]] = {}
 
 
 def me(request: HttpRequest | Request) -> User:
@@ -22,28 +19,15 @@ def me(request: HttpRequest | Request) -> User:
     return request.user
 
 
-def the_clinic() -> Clinic:
-    """The clinic of this installation, read at most every SECONDS; made from the settings the first time."""
-    read_at, clinic = _kept.get("clinic", (0.0, None))
-    if clinic is None or read_at < time.monotonic() - SECONDS:
-        clinic = Clinic.objects.first() or Clinic.objects.create(**settings.CLINIC)
-        _kept["clinic"] = time.monotonic(), clinic
-    return clinic
-
-
-def forget_clinic() -> None:
-    _kept.clear()
-
-
 def clinic(request: HttpRequest) -> dict[str, Any]:
-    language = getattr(request, "LANGUAGE_CODE", "en")
+    language, here = getattr(request, "LANGUAGE_CODE", "en"), the_clinic()
     return {
-        "clinic": the_clinic(),
+        "clinic": here,
         "demo": settings.DEMO,
         "language": language,
         "direction": speech.direction(language),
         "zone": clock.current_zone(),
-        "language_choices": settings.LANGUAGES,
+        "language_choices": [pair for pair in settings.LANGUAGES if pair[0] in here.languages],
         "public_url": settings.PUBLIC_URL,
         "zone_cookie": settings.ZONE_COOKIE_NAME,
         "unread": SimpleLazyObject(lambda: _unread(request)),

@@ -8,7 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts import addresses
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import clock, speech
 

@@ -10,8 +10,21 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from telemed.accounts import kept
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import at, clinic_at, the_clinic
 from telemed.core import clock, problems
+
+
+class House:
+    """Finds the clinic by the host of the request. Health checks must not need the database for one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info in Zone.UNREAD:
+            return self.get_response(request)
+        with at(clinic_at(request.get_host().partition(":")[0])):
+            return self.get_response(request)
 
 
 class Zone:

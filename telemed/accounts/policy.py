@@ -16,10 +16,11 @@ import yaml
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
 
+from telemed.accounts.clinics import all_clinics, clinics_of, works_here
 from telemed.accounts.middleware import ask_to_sign_in
 from telemed.accounts.models import User
 from telemed.core import access, audit, sockets
@@ -51,9 +52,13 @@ class PolicySkipped(Exception):
 
 
 def roles_of(person: Person) -> frozenset[str]:
+    """What somebody is here: doctors and staff are that at their own clinics only."""
     if isinstance(person, AnonymousUser):
         return frozenset({ANYONE})
-    return frozenset({ANYONE, PERSON, person.role} | ({User.Role.STAFF} if person.is_staff else set()))
+    roles = {str(person.role)} | ({str(User.Role.STAFF)} if person.is_staff else set())
+    if roles - {User.Role.PATIENT} and not works_here(person):
+        roles &= {User.Role.PATIENT}
+    return frozenset({ANYONE, PERSON} | roles)
 
 
 @cache
@@ -96,7 +101,7 @@ class Gate:
         rule: Rule | None = getattr(request, "rule", None)
         if rule is None:
             return response
-        if rule.of and response.status_code < 400 and rule.of not in fetched and not _sent_to_sign_in(request):
+        if rule.of and response.status_code < 400 and rule.of not in fetched and not _was_sent_away(request):
             raise PolicySkipped(f"{request.path_info} is about {rule.of} and fetched only {sorted(fetched)}")
         if response.status_code in REFUSED and request.user.is_authenticated:
             _note(request)
@@ -109,12 +114,17 @@ class Gate:
         method = "GET" if request.method == "HEAD" else str(request.method)
         if rule.for_anyone(method):
             return None
+        if method not in rule.methods and any(map(rule.for_anyone, rule.methods)):
+            return HttpResponseNotAllowed(rule.methods)  # no sign-in would help
         if not request.user.is_authenticated:
-            request.asked_to_sign_in = True  # type: ignore[attr-defined]
+            request.sent_away = True  # type: ignore[attr-defined]
             return ask_to_sign_in(request)
         if method not in rule.methods:
             return HttpResponseNotAllowed(rule.methods)
         if not rule.allows(method, request.user):
+            if method == "GET" and (home := _at_home(request.user, rule)):
+                request.sent_away = True  # type: ignore[attr-defined]
+                return HttpResponseRedirect(home + request.get_full_path())
             raise Http404 if rule.of else PermissionDenied
         return None
 
@@ -141,8 +151,15 @@ def _rule(name: str, row: Mapping[str, str]) -> Rule:
     return Rule(methods, row.get("of", ""))
 
 
-def _sent_to_sign_in(request: HttpRequest) -> bool:
-    return getattr(request, "asked_to_sign_in", False)
+def _at_home(person: User, rule: Rule) -> str:
+    """Where somebody may open this page: the address of the clinic at which they work, when they are not there."""
+    if works_here(person) or not rule.methods["GET"] & {person.role, User.Role.STAFF}:
+        return ""
+    return next((clinic.url for clinic in all_clinics() if clinic.pk in clinics_of(person)), "")
+
+
+def _was_sent_away(request: HttpRequest) -> bool:
+    return getattr(request, "sent_away", False)
 
 
 def _note(request: HttpRequest) -> None:

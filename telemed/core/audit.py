@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -42,6 +42,7 @@ class Origin:
     channel: str = "system"
     request_id: str = ""
     network: str = ""
+    clinic_id: str | None = None
 
 
 class Actor(Protocol):
@@ -58,6 +59,16 @@ _origin: ContextVar[Origin] = ContextVar("audit_origin")
 @contextmanager
 def origin(channel: str, request_id: str = "", network: str = "") -> Iterator[None]:
     token = _origin.set(Origin(channel, request_id, network))
+    try:
+        yield
+    finally:
+        _origin.reset(token)
+
+
+@contextmanager
+def at_clinic(clinic_id: UUID) -> Iterator[None]:
+    """The same origin, at a clinic."""
+    token = _origin.set(replace(_origin.get(NOWHERE), clinic_id=str(clinic_id)))
     try:
         yield
     finally:

@@ -74,11 +74,16 @@ class AuditEvent(models.Model):
     channel = models.CharField(max_length=8)
     request_id = models.CharField(max_length=36, blank=True)
     network = models.CharField(max_length=45, blank=True)
+    clinic_id = models.UUIDField(null=True)  # at which clinic; none for what the platform does by itself
     canonical = models.BinaryField()
     leaf = models.BinaryField()
 
     class Meta:
-        indexes = (models.Index(fields=["patient_id", "-id"]), models.Index(fields=["actor_id", "-id"]))
+        indexes = (
+            models.Index(fields=["patient_id", "-id"]),
+            models.Index(fields=["actor_id", "-id"]),
+            models.Index(fields=["clinic_id", "-id"]),
+        )
 
     def __str__(self) -> str:
         return f"{self.action} {self.entity}"

@@ -70,10 +70,10 @@ def live(*, now: datetime) -> int:
 
 
 def _slot(visit: DemoVisit, now: datetime) -> Slot:
-    kind = VisitType.objects.select_related("doctor").get(doctor__user__email=visit.doctor, name=visit.kind)
+    kind = VisitType.objects.select_related("doctor__clinic").get(doctor__user__email=visit.doctor, name=visit.kind)
     day = now.astimezone(clock.zone(kind.doctor.time_zone)).replace(hour=visit.hour, minute=0, second=0, microsecond=0)
     wanted = Slot(kind, day + timedelta(days=visit.days))
-    slot = find_slot(wanted.id, now=_booked_at(wanted))
+    slot = find_slot(wanted.id, clinic=kind.doctor.clinic, now=_booked_at(wanted))
     assert slot, f"{visit.doctor} does not work then"
     return slot
 

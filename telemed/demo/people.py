@@ -49,6 +49,7 @@ class DemoDoctor(DemoPerson):
     days: tuple[int, ...]
     periods: tuple[tuple[time, time], ...]
     verified: bool = True
+    clinic: str = ""  # the host of another clinic than the first
 
 
 WEEKDAYS = (0, 1, 2, 3, 4)
@@ -99,8 +100,18 @@ DOCTORS = [
         "Dr Noor Aziz", f"noor@{DOMAIN}", "cardiology", "MBBS, MRCP", "General Medical Council", "7712009", ["en", "ur"], 2013,
         "Europe/London", "Heart rhythm and blood pressure.", [Offer("Heart visit", 30, 7000)], WEEKDAYS, OFFICE, verified=False,
     ),
+    DemoDoctor(
+        "Dr Devi Rao", f"devi@{DOMAIN}", "cardiology", "MBBS, DM", "Maharashtra Medical Council", "2006-118", ["en", "hi"], 2006,
+        "Asia/Kolkata", "Blood pressure, rhythm, and life after a heart attack.", [Offer("Heart visit", 30, 120000)], WEEKDAYS, OFFICE,
+        clinic="heart.localhost",
+    ),
 ]  # fmt: skip
 
+SECOND_CLINIC = {
+    "name": "Heart House", "host": "heart.localhost", "accent": "plum", "country": "IN", "time_zone": "Asia/Kolkata", "currency": "INR",
+    "emergency_number": "112", "phone": "+912222660000", "email": f"hello@{DOMAIN}", "address": "2 Marine Drive, Mumbai",
+    "languages": ["en", "ar"], "free_cancel_hours": 24,
+}  # fmt: skip
 ADMIN = ("Sam Okafor", f"admin@{DOMAIN}")
 EVERYONE: list[DemoPerson] = [*PATIENTS, *DOCTORS]
 EMAILS = [person.email for person in EVERYONE] + [ADMIN[1]]

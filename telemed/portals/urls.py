@@ -15,5 +15,6 @@ urlpatterns = [
     path("privacy/", views.text_page, {"name": "privacy"}, name="privacy"),
     path("offline/", views.text_page, {"name": "offline"}, name="offline"),
     path("sw.js", views.service_worker, name="service-worker"),
+    path("logo.png", views.logo, name="logo"),
     path("app.webmanifest", views.manifest, name="manifest"),
 ]

@@ -21,7 +21,7 @@ from consultations.views.clinic import chart_of, practice
 from doctors.models import Doctor
 from patients.actions import profile
 from patients.models import TimelineEntry
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import PreferencesForm
 from telemed.accounts.models import User
 from telemed.core import clock
@@ -77,7 +77,9 @@ def _lanes(agenda: list[Appointment]) -> dict[UUID, int]:
 @login_not_required
 @require_GET
 def front(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/front.html", {"doctors": Doctor.objects.listed().order_by("name")[:4]})
+    return render(
+        request, "pages/front.html", {"doctors": Doctor.objects.listed().at(the_clinic()).order_by("name")[:4]}
+    )
 
 
 @require_GET
@@ -183,6 +185,15 @@ def manifest(request: HttpRequest) -> JsonResponse:
         "background_color": "#f7f6f2", "theme_color": "#0b6370", "shortcuts": [{"name": _("Visits"), "url": "/visits/"}],
     }  # fmt: skip
     return JsonResponse(facts, content_type="application/manifest+json")
+
+
+@require_GET
+def logo(request: HttpRequest) -> HttpResponse:
+    """The picture of the clinic, drawn by us from what staff gave."""
+    picture = the_clinic().logo
+    if not picture:
+        raise Http404
+    return HttpResponse(bytes(picture), content_type="image/png", headers={"Cache-Control": "public, max-age=3600"})
 
 
 def _waits(appointment: Appointment) -> bool:

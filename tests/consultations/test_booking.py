@@ -14,6 +14,7 @@ from consultations.states import AppointmentState
 from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
 from patients.actions import consents, profile
 from patients.models import Grant, Patient
+from telemed.accounts.clinics import the_clinic
 from telemed.core import events
 from telemed.core.models import AuditEvent, Event
 from tests import cast
@@ -62,7 +63,7 @@ def test_slots_of_many_doctors_take_three_queries(
 
 def test_a_slot_is_derived_again_from_its_name_and_never_believed(lina: Doctor, now: datetime) -> None:
     slot = cast.slot(lina, now + timedelta(minutes=40))
-    assert find_slot(slot.id, now=now) == slot
+    assert find_slot(slot.id, clinic=the_clinic(), now=now) == slot
     odd = cast.slot(lina, now + timedelta(minutes=43))
     past = cast.slot(lina, now - timedelta(minutes=20))
     night = cast.slot(lina, now.replace(hour=23))
@@ -77,10 +78,10 @@ def test_a_slot_is_derived_again_from_its_name_and_never_believed(lina: Doctor, 
         f"{slot.visit_type.pk.hex}-zzz",
         f"{slot.visit_type.pk.hex}-ffffffffffffffff",
     ):
-        assert find_slot(invented, now=now) is None
+        assert find_slot(invented, clinic=the_clinic(), now=now) is None
     slot.visit_type.doctor.user.is_active = False
     slot.visit_type.doctor.user.save()
-    assert find_slot(slot.id, now=now) is None
+    assert find_slot(slot.id, clinic=the_clinic(), now=now) is None
 
 
 def test_a_hold_writes_its_event_and_audit_line_in_the_same_statement(

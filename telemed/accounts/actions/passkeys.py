@@ -20,7 +20,7 @@ from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKeyRequirement, UserVerificationRequirement
 
 from telemed.accounts.actions import alerts, factors
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import access, audit
 from telemed.core.problems import Refusal

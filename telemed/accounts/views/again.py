@@ -13,7 +13,8 @@ from django_otp import login as otp_login
 
 from telemed.accounts import addresses, fresh
 from telemed.accounts.actions import codes, factors
-from telemed.accounts.context import me, the_clinic
+from telemed.accounts.clinics import the_clinic
+from telemed.accounts.context import me
 from telemed.accounts.forms import CodeForm, FactorForm, OwnPasswordForm
 from telemed.accounts.fresh import Proof
 from telemed.accounts.views import passkeys

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods
 
 from telemed.accounts import addresses, kept
 from telemed.accounts.actions import codes, members
-from telemed.accounts.context import me, the_clinic
+from telemed.accounts.clinics import the_clinic
+from telemed.accounts.context import me
 from telemed.accounts.forms import ContactForm, TwoCodesForm
 from telemed.accounts.fresh import fresh
 from telemed.core import clock

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from telemed.accounts import addresses, fresh, kept
 from telemed.accounts.actions import codes, members
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import CodeForm, SignInForm, SignUpForm
 from telemed.accounts.fresh import Proof
 from telemed.accounts.middleware import zone_of

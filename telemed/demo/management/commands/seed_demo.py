@@ -10,8 +10,8 @@ from doctors.actions import practice
 from doctors.states import DoctorState
 from patients.actions import consents, profile
 from telemed.accounts.actions import factors, members
-from telemed.accounts.context import the_clinic
-from telemed.accounts.models import User
+from telemed.accounts.clinics import clinic_at, forget_clinics, the_clinic
+from telemed.accounts.models import Clinic, User
 from telemed.core import audit, clock
 from telemed.demo import history, people
 
@@ -27,6 +27,8 @@ class Command(BaseCommand):
             return "there already"
         with audit.origin("command"), transaction.atomic():
             admin = _admin()
+            Clinic.objects.create(**people.SECOND_CLINIC)
+            forget_clinics()
             for doctor in people.DOCTORS:
                 _doctor(doctor, admin)
             for patient in people.PATIENTS:
@@ -54,7 +56,7 @@ def _member(email: str, zone: str, language: str) -> User:
 
 
 def _doctor(person: people.DemoDoctor, admin: User) -> None:
-    user, clinic, now = _member(person.email, person.zone, "en"), the_clinic(), clock.now()
+    user, clinic, now = _member(person.email, person.zone, "en"), clinic_at(person.clinic), clock.now()
     facts = {
         "name": person.name, "specialty": person.specialty, "qualification": person.qualification, "registration_council": person.council,
         "registration_number": person.number, "languages": person.languages, "practising_since": person.since, "time_zone": person.zone,

@@ -1,0 +1,50 @@
+"""What staff of one clinic see of each table when an installation has several. Whoever runs the installation (a
+superuser) sees all; everybody else the rows of the clinic at whose address they are."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from telemed.accounts.clinics import all_clinics, the_clinic
+from telemed.accounts.models import User
+
+SHARED = ""  # the same for everyone: dictionaries, wordings
+INSTALLATION = None  # for whoever runs the installation only
+
+# The way from a row to its clinic.
+WAYS: dict[str, tuple[str, ...] | str | None] = {
+    "accounts.clinic": ("pk",),
+    "accounts.membership": ("clinic",),
+    "accounts.user": ("memberships__clinic", "patient__registrations__clinic"),
+    "auditlog.logentry": INSTALLATION,
+    "billing.gatewayevent": INSTALLATION,
+    "billing.payment": ("appointment__doctor__clinic",),
+    "billing.refund": ("payment__appointment__doctor__clinic",),
+    "consultations.appointment": ("doctor__clinic",),
+    "consultations.diagnosis": SHARED,
+    "consultations.medicine": SHARED,
+    "consultations.prescription": ("doctor__clinic",),
+    "consultations.reminder": ("appointment__doctor__clinic",),
+    "core.auditevent": ("clinic_id",),
+    "core.delivery": INSTALLATION,
+    "core.event": INSTALLATION,
+    "doctors.doctor": ("clinic",),
+    "notifications.message": ("user__memberships__clinic", "user__patient__registrations__clinic"),
+    "patients.consent": ("patient__registrations__clinic",),
+    "patients.consenttext": SHARED,
+    "patients.grant": ("user__memberships__clinic",),
+    "patients.patient": ("registrations__clinic",),
+}
+
+
+def within(rows: "QuerySet[Any]", user: User) -> "QuerySet[Any]":
+    """Those of ``rows`` that this member of staff may know of."""
+    way = WAYS[rows.model._meta.label_lower]
+    if way == SHARED or len(all_clinics()) == 1 or user.is_superuser:
+        return rows
+    if way is INSTALLATION:
+        return rows.none()
+    found = rows.none()
+    for path in way:
+        found = found | rows.filter(**{path: the_clinic().pk})
+    return found.distinct()

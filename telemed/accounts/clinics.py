@@ -1,0 +1,62 @@
+"""Which clinic a request is at, and who works there. One installation may hold several; their hosts tell them apart."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from django.conf import settings
+
+from telemed.accounts.models import Clinic, Membership, User
+from telemed.core import audit
+
+SECONDS = 30.0
+_kept: dict[str, tuple[float, list[Clinic]]] = {}
+_here: ContextVar[Clinic | None] = ContextVar("clinic", default=None)
+
+
+def all_clinics() -> list[Clinic]:
+    """Every clinic, the first one first, read at most every SECONDS; it is made from the settings the first time."""
+    read_at, found = _kept.get("all", (0.0, []))
+    if not found or read_at < time.monotonic() - SECONDS:
+        found = list(Clinic.objects.order_by("created_at", "pk")) or [Clinic.objects.create(**settings.CLINIC)]
+        _kept["all"] = time.monotonic(), found
+    return found
+
+
+def forget_clinics() -> None:
+    _kept.clear()
+
+
+def the_clinic() -> Clinic:
+    """The clinic whose pages are being shown; the first one where there are none, as in a task."""
+    return _here.get() or all_clinics()[0]
+
+
+def clinic_at(host: str) -> Clinic:
+    """The clinic of a host name, else the first."""
+    clinics = all_clinics()
+    return next((clinic for clinic in clinics if clinic.host == host.lower()), clinics[0])
+
+
+@contextmanager
+def at(clinic: Clinic) -> Iterator[None]:
+    """What is done inside is done at this clinic, and the audit log says so."""
+    token = _here.set(clinic)
+    try:
+        with audit.at_clinic(clinic.pk):
+            yield
+    finally:
+        _here.reset(token)
+
+
+def works_here(user: User) -> bool:
+    """Whether a doctor or a member of staff belongs to the clinic at hand. Whoever runs the installation belongs to all."""
+    clinics = all_clinics()
+    return len(clinics) == 1 or user.is_superuser or the_clinic().pk in clinics_of(user)
+
+
+def clinics_of(user: User) -> set[object]:
+    """The ids of the clinics at which somebody works."""
+    found: set[object] = set(Membership.objects.filter(user=user).values_list("clinic_id", flat=True))
+    return found or {all_clinics()[0].pk}
