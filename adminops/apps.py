@@ -7,4 +7,5 @@ class AdminopsConfig(AppConfig):
     verbose_name = _("Operations")
 
     def ready(self) -> None:
-        from adminops import history  # noqa: F401 -- registers the models whose changes are kept
+        # They register what is checked, what is kept, and who is told.
+        from adminops import checks, history, subscribers  # noqa: F401

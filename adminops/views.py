@@ -1,6 +1,5 @@
 """Pages of the back office that are more than a table."""
 
-from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -8,10 +7,11 @@ from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from adminops import shell
 from adminops.queries import figures
 from doctors.actions import practice
 from doctors.models import Doctor
@@ -31,7 +31,7 @@ class DecisionForm(forms.Form):
 
 @require_GET
 def dashboard(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
-    return _page(
+    return shell.page(
         request,
         site,
         "admin/dashboard.html",
@@ -44,7 +44,7 @@ def dashboard(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 def verify(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """Who applied, longest waiting first."""
     applied = Doctor.objects.filter(state=DoctorState.APPLIED).select_related("user").order_by("created_at")
-    return _page(request, site, "admin/verify.html", {"title": _("Doctors to verify"), "applied": applied})
+    return shell.page(request, site, "admin/verify.html", {"title": _("Doctors to verify"), "applied": applied})
 
 
 @permission_required("doctors.change_doctor", raise_exception=True)
@@ -63,10 +63,6 @@ def decide(request: HttpRequest, *, doctor_id: UUID, site: AdminSite) -> HttpRes
             messages.success(request, f"{doctor.name}: {doctor.get_state_display()}")
         return redirect("admin:verify")
     same = Doctor.objects.filter(registration_number=doctor.registration_number).exclude(pk=doctor.pk)
-    return _page(
+    return shell.page(
         request, site, "admin/decide.html", {"title": doctor.name, "doctor": doctor, "form": form, "same_number": same}
     )
-
-
-def _page(request: HttpRequest, site: AdminSite, template: str, context: dict[str, Any]) -> HttpResponse:
-    return render(request, template, {**site.each_context(request), **context})

@@ -1,11 +1,11 @@
 """What staff of one clinic see of each table when an installation has several. Whoever runs the installation (a
-superuser) sees all; everybody else the rows of the clinic at whose address they are."""
+role with that task) sees all; everybody else the rows of the clinic at whose address they are."""
 
 from typing import Any
 
 from django.db.models import QuerySet
 
-from telemed.accounts.clinics import all_clinics, the_clinic
+from telemed.accounts.clinics import all_clinics, runs_installation, the_clinic
 from telemed.accounts.models import User
 
 SHARED = ""  # the same for everyone: dictionaries, wordings
@@ -40,7 +40,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
 def within(rows: "QuerySet[Any]", user: User) -> "QuerySet[Any]":
     """Those of ``rows`` that this member of staff may know of."""
     way = WAYS[rows.model._meta.label_lower]
-    if way == SHARED or len(all_clinics()) == 1 or user.is_superuser:
+    if way == SHARED or len(all_clinics()) == 1 or runs_installation(user):
         return rows
     if way is INSTALLATION:
         return rows.none()

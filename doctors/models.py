@@ -85,7 +85,10 @@ class Doctor(Stateful):
     class Meta:
         verbose_name = _("doctor")
         verbose_name_plural = _("doctors")
-        permissions: ClassVar[Any] = [("run_practice", "May run this doctor's practice")]
+        permissions: ClassVar[Any] = [
+            ("run_practice", "May run this doctor's practice"),
+            ("run_desk", "May keep this doctor's diary"),
+        ]
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
                 fields=["registration_council", "registration_number"],

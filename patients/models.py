@@ -19,7 +19,12 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """The charts that ``user`` may open now: their own, and those with an open grant."""
         if user.role == "patient":
             return self.filter(user_id=user.pk)
-        return self.filter(pk__in=Grant.objects.open().filter(user_id=user.pk).values("patient_id"))
+        return self.filter(pk__in=Grant.objects.treating().filter(user_id=user.pk).values("patient_id"))
+
+    def in_emergency(self, user: Any) -> Self:
+        """The charts that ``user`` opened in an emergency and that are still open, for reading."""
+        urgent = Grant.objects.open().filter(user_id=user.pk, reason=Grant.Reason.EMERGENCY)
+        return self.filter(pk__in=urgent.values("patient_id"))
 
 
 class Patient(models.Model):
@@ -162,16 +167,22 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             models.Q(expires_at=None) | models.Q(expires_at__gt=moment), opened_at__lte=moment, closed_at=None
         )
 
+    def treating(self) -> Self:
+        """Open because of a visit: what is opened in an emergency has pages of its own, for reading only."""
+        return self.open().exclude(reason=Grant.Reason.EMERGENCY)
+
 
 class Grant(models.Model):
     """Someone may see a chart because this row says so: opened by a booking, expiring, closable, shown to the patient."""
 
     class Reason(models.TextChoices):
         APPOINTMENT = "appointment", _("a booked visit")
+        EMERGENCY = "emergency", _("an emergency")
 
     class Scope(models.TextChoices):
         RECORD = "record", _("the whole record")
         VISIT = "visit", _("what this visit needs: who you are, allergies, conditions")
+        READ = "read", _("the record, for reading only")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="grants")
@@ -193,7 +204,7 @@ class Grant(models.Model):
         indexes = (models.Index(fields=["user", "patient"], condition=models.Q(closed_at=None), name="grant_open"),)
 
     def __str__(self) -> str:
-        return f"{self.reason} {self.source_id}"
+        return f"{self.reason} {self.opened_at:%Y-%m-%d}"
 
 
 class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
@@ -224,6 +235,87 @@ class TimelineEntry(models.Model):
     class Meta:
         constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["kind", "source_id"], name="timeline_once")]
         indexes = (models.Index(fields=["patient", "-at", "-id"]),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source_id}"
+
+
+class EmergencyAccess(models.Model):
+    """Somebody opened a record without a visit, because a life could depend on it. Another person looks at it within
+    three days. One row for each ``grant``."""
+
+    class Outcome(models.TextChoices):
+        JUSTIFIED = "justified", _("was right")
+        UNJUSTIFIED = "unjustified", _("was not right")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    grant = models.OneToOneField(Grant, models.PROTECT, related_name="emergency")
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="+")
+    patient_id: UUID
+    doctor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    doctor_id: UUID
+    code = models.CharField(_("reason"), max_length=12)  # of data/emergency.yaml
+    reason = EncryptedTextField(subject="patient_id")
+    sensitive = models.BooleanField(_("labelled items too"))
+    opened_at = models.DateTimeField(_("opened"))
+    review_due_at = models.DateTimeField(_("review due"))
+    reviewed_at = models.DateTimeField(_("reviewed"), null=True)
+    reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, blank=True)
+    decision = EncryptedTextField(subject="patient_id", null=True)
+
+    class Meta:
+        verbose_name = _("emergency access")
+        verbose_name_plural = _("emergency accesses")
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(
+                condition=~models.Q(reviewed_by=models.F("doctor")), name="emergency_reviewed_by_another"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reviewed_at=None, reviewed_by=None, outcome="", decision__isnull=True)
+                | models.Q(reviewed_at__isnull=False, reviewed_by__isnull=False, decision__isnull=False)
+                & ~models.Q(outcome=""),
+                name="emergency_reviewed_whole",
+            ),
+        ]
+        indexes = (
+            models.Index(fields=["review_due_at"], condition=models.Q(reviewed_at=None), name="emergency_to_review"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.opened_at:%Y-%m-%d %H:%M}"
+
+
+class LabelQuerySet(models.QuerySet["Label"]):
+    def on(self, kind: str) -> models.QuerySet["Label", UUID]:
+        """The ids of the things of this kind that are labelled, for ``exclude(pk__in=…)``."""
+        return self.filter(kind=kind).values_list("source_id", flat=True)
+
+
+class Label(models.Model):
+    """A doctor marked something as sensitive (HL7 v3 ActCode, see data/sensitivity.yaml). What is marked is not shared with
+    a single visit, in an emergency only when asked for, and leaves the house with no export. One row for each thing;
+    a visit stands for its note, too."""
+
+    class Kind(models.TextChoices):
+        CONDITION = "condition", _("Illness")
+        VISIT = "visit", _("Visit")
+        PRESCRIPTION = "prescription", _("Prescription")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="labels")
+    patient_id: UUID
+    kind = models.CharField(max_length=12, choices=Kind)
+    source_id = models.UUIDField()
+    codes = EncryptedJSONField(subject="patient_id")  # ["SUD", "PSY"]
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    set_at = models.DateTimeField()
+
+    objects = LabelQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["kind", "source_id"], name="label_once")]
+        indexes = (models.Index(fields=["patient", "kind"], name="label_of_patient"),)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source_id}"

@@ -346,6 +346,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "remind": {"task": "consultations.tasks.remind", "schedule": timedelta(seconds=env.whole("REMIND_SECONDS", 30))},
     "tidy": {"task": "consultations.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
+    "backoffice": {"task": "adminops.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
     "heartbeat": {"task": "telemed.core.tasks.heartbeat", "schedule": timedelta(seconds=5)},
 }

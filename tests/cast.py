@@ -3,8 +3,10 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.test import Client
 
+from adminops import roles
 from consultations.actions import booking
 from consultations.models import Appointment
 from consultations.queries import Slot
@@ -85,8 +87,13 @@ def doctor(
     return row
 
 
-def staff(email: str) -> User:
-    return User.objects.create_superuser(email=email, password=PASSWORD, name="Sam from the office")
+def staff(email: str, *held: str, name: str = "Sam from the office") -> User:
+    """A member of staff with these roles; an admin when none is named."""
+    if not Group.objects.filter(name="admin").exists():
+        roles.sync()
+    user = User.objects.create_user(email=email, password=PASSWORD, name=name, role=User.Role.STAFF, is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=held or ["admin"]))
+    return user
 
 
 def slot(of: Doctor, starts_at: datetime) -> Slot:

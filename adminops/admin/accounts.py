@@ -1,12 +1,13 @@
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib.admin import register
+from django.contrib.admin import display, register
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from adminops.admin.base import Table
+from adminops.admin.base import Table, Tells
 from adminops.forms import ClinicForm
 from adminops.site import site
-from telemed.accounts.clinics import forget_clinics
+from telemed.accounts.clinics import forget_clinics, runs_installation
 from telemed.accounts.context import me
 from telemed.accounts.models import Clinic, Membership, User
 from telemed.core import audit, realtime
@@ -14,22 +15,14 @@ from telemed.core import audit, realtime
 
 @register(User, site=site)
 class UserAdmin(Table):
-    list_display = ("__str__", "role", "is_active", "is_staff", "joined_at", "last_login")
+    list_display = ("label", "email", "phone", "role", "is_active", "is_staff", "joined_at", "last_login")
     list_filter = ("role", "is_active", "is_staff")
     search_fields = ("email", "phone", "name")
-    fields = (
-        "email",
-        "phone",
-        "name",
-        "role",
-        "language",
-        "time_zone",
-        "is_active",
-        "is_staff",
-        "joined_at",
-        "last_login",
-    )
-    readonly_fields = ("email", "phone", "role", "joined_at", "last_login")
+    tells: ClassVar[Tells] = {"label": ("name",)}
+
+    @display(description=_("person"), ordering="name")
+    def label(self, row: User) -> str:
+        return str(row)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -42,16 +35,20 @@ class UserAdmin(Table):
 
 @register(Clinic, site=site)
 class ClinicAdmin(Table):
-    """Whoever runs the installation opens clinics; the staff of one may change their own."""
+    """Whoever runs the installation opens clinics; the admins of one may change their own."""
 
     list_display = ("name", "host", "country", "time_zone", "currency")
     form = ClinicForm
+    about_people = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return me(request).is_superuser
+        return runs_installation(me(request))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if me(request).is_superuser else ("host",)
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """The logo is uploaded; which host a clinic has is said by whoever runs the installation."""
+        fixed = set() if runs_installation(me(request)) else {"host"}
+        shown = [self.sight(request).line(name) if name in fixed else name for name in super().get_fields(request, obj)]
+        return [*shown, "upload"] if "name" in shown else shown
 
     def save_model(self, request: HttpRequest, obj: Clinic, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -67,7 +64,7 @@ class MembershipAdmin(Table):
     list_select_related = ("user", "clinic")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return me(request).is_superuser
+        return runs_installation(me(request))
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -1,38 +1,119 @@
-"""Conventions of every list: no counting of huge tables, related rows in one query, nothing deleted by hand."""
+"""Conventions of every list: each role sees the fields that adminops/roles.yaml gives it and no other, no counting of huge
+tables, related rows in one query, nothing deleted by hand, every look at a person is written down."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib.admin import ModelAdmin, TabularInline
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 
+from adminops import roles
+from adminops.admin.sight import Sight, own_column
+from adminops.roles import CHANGE, MASKED
 from adminops.within import within
 from telemed.accounts.context import me
 from telemed.accounts.forms import zone_choices
+from telemed.core import audit
 
 if TYPE_CHECKING:
     Base = ModelAdmin[Any]
-    Inline = TabularInline[Any, Any]
+    InlineBase = TabularInline[Any, Any]
 else:
-    Base, Inline = ModelAdmin, TabularInline
+    Base, InlineBase = ModelAdmin, TabularInline
 
 
-class Table(Base):
-    show_full_result_count = False
-    list_per_page = 50
+__all__ = ["DisallowedModelAdminLookup", "Inline", "ReadOnly", "Table", "Tells"]
+Tells = dict[str, tuple[str, ...]]
 
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        return within(super().get_queryset(request), me(request))
+
+class Seen:
+    """The fields of a form: those that the person sees, in the order of the file; only what they may change is a box."""
+
+    model: type[Model]
+
+    def sight(self, request: HttpRequest) -> Sight:
+        return Sight(self.model, roles.held(request.user))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        sight = self.sight(request)
+        return [name if self._open(name, level) else sight.column(name) for name, level in sight.names.items()]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [shown for shown in self.get_fields(request, obj) if callable(shown)]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A zone that nobody knows would break every page that shows an hour, so zones are chosen."""
         if db_field.name == "time_zone":
             return forms.ChoiceField(label=db_field.verbose_name, choices=[("UTC", "UTC"), *zone_choices()])
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]  # the admin is beside us
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def _open(self, name: str, level: str) -> bool:
+        return level == CHANGE and bool(getattr(self.model._meta.get_field(name), "editable", False))
+
+
+class Inline(Seen, InlineBase):
+    extra = 0
+
+
+class Table(Seen, Base):
+    show_full_result_count = False
+    list_per_page = 50
+    actions = None
+    # What a column of our own tells, in fields: it is shown to who sees all of them.
+    tells: ClassVar[Tells] = {}
+    about_people: ClassVar[bool] = True
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return within(super().get_queryset(request), me(request))
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        sight, fields = self.sight(request), {row.name for row in self.model._meta.get_fields()}
+        chosen = [name for name in self.list_display if isinstance(name, str)]
+        found = [
+            (sight.column(name) if name in sight.names else None) if name in fields else own_column(self, name, sight)
+            for name in chosen
+        ]
+        columns = [column for column in found if column]
+        return columns or [sight.column(name) for name in list(sight.names)[:1]]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """What is masked is found by who types it whole."""
+        sight = self.sight(request)
+        levels = {name: sight.level(name.lstrip("^=@")) for name in self.search_fields}
+        exact = [f"={name.lstrip('^=@')}" for name, level in levels.items() if level == MASKED]
+        return [name for name in self.search_fields if sight.reads(name.lstrip("^=@"))] + exact
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        sight = self.sight(request)
+        filters: Any = self.list_filter
+        return [row for row in filters if sight.reads(row if isinstance(row, str) else row[0])]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """A filter typed into the address is an answer too."""
+        return self.sight(request).reads(lookup) and super().lookup_allowed(lookup, value, request)
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        return bool(self.model._meta.pk and to_field == self.model._meta.pk.name)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if self.about_people and self.has_view_or_change_permission(request):
+            audit.record("search", self.model._meta.label_lower, by=me(request), purpose="HOPERAT")
+        return super().changelist_view(request, extra_context)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.about_people and (row := context.get("original")):
+            facts = {"by": me(request), "patient_id": _patient_of(row), "purpose": "HOPERAT"}
+            audit.record("read", self.model._meta.label_lower, row.pk, **facts)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What changed stands in the access log and in the log of changes, which are complete."""
+        raise Http404
 
 
 class ReadOnly(Table):
@@ -43,3 +124,12 @@ class ReadOnly(Table):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _patient_of(row: Any) -> Any:
+    """Whose record the row belongs to, so that the patient sees who looked at it."""
+    if row._meta.label_lower == "patients.patient":
+        return row.pk
+    person = row if row._meta.label_lower == "accounts.user" else getattr(row, "user", None)
+    own = getattr(person, "patient", None)
+    return getattr(row, "patient_id", None) or (own.pk if own else None)

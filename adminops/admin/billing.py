@@ -1,6 +1,8 @@
+from typing import ClassVar
+
 from django.contrib.admin import display, register
 
-from adminops.admin.base import ReadOnly
+from adminops.admin.base import ReadOnly, Tells
 from adminops.site import site
 from billing.models import GatewayEvent, Payment, Refund
 from telemed.core.money import Money
@@ -8,10 +10,11 @@ from telemed.core.money import Money
 
 @register(Payment, site=site)
 class PaymentAdmin(ReadOnly):
-    list_display = ("__str__", "state", "money", "appointment", "gateway", "created_at", "captured_at")
+    list_display = ("number", "state", "money", "appointment", "gateway", "created_at", "captured_at")
     list_filter = ("state", "gateway", "created_at")
     search_fields = ("number", "appointment__reference", "checkout", "charge")
     list_select_related = ("appointment",)
+    tells: ClassVar[Tells] = {"money": ("amount", "currency")}
 
     @display(description="amount", ordering="amount")
     def money(self, row: Payment) -> str:
@@ -23,6 +26,7 @@ class RefundAdmin(ReadOnly):
     list_display = ("payment", "state", "reason", "money", "attempts", "due_at", "created_at")
     list_filter = ("state", "reason")
     list_select_related = ("payment",)
+    tells: ClassVar[Tells] = {"money": ("amount", "payment__currency")}
 
     @display(description="amount", ordering="amount")
     def money(self, row: Refund) -> str:
@@ -34,3 +38,4 @@ class GatewayEventAdmin(ReadOnly):
     list_display = ("kind", "event_id", "object_id", "received_at", "handled_at")
     list_filter = ("gateway", "kind")
     search_fields = ("event_id", "object_id")
+    about_people = False

@@ -11,20 +11,6 @@ class AppointmentAdmin(ReadOnly):
     list_filter = ("state", "mode", "starts_at")
     search_fields = ("reference", "doctor__name", "patient__number")
     list_select_related = ("doctor", "patient")
-    fields = (
-        "reference",
-        "state",
-        "doctor",
-        "patient",
-        "visit_type",
-        "mode",
-        "starts_at",
-        "ends_at",
-        "price",
-        "currency",
-        "hold_expires_at",
-        "created_at",
-    )
 
 
 @register(Reminder, site=site)
@@ -42,16 +28,17 @@ class PrescriptionAdmin(ReadOnly):
     list_filter = ("state",)
     search_fields = ("reference", "doctor__name")
     list_select_related = ("doctor",)
-    fields = ("reference", "state", "doctor", "created_at", "signed_at", "valid_until", "cancelled_at")
 
 
 @register(Medicine, site=site)
 class MedicineAdmin(ReadOnly):
     list_display = ("name", "atc", "group", "source")
-    search_fields = ("name", "atc", "search")
+    search_fields = ("name", "atc", "code")
+    about_people = False
 
 
 @register(Diagnosis, site=site)
 class DiagnosisAdmin(ReadOnly):
     list_display = ("code", "name")
-    search_fields = ("code", "search")
+    search_fields = ("code", "name")
+    about_people = False

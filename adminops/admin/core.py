@@ -1,7 +1,9 @@
+from typing import ClassVar
+
 from auditlog.models import LogEntry
 from django.contrib.admin import display, register
 
-from adminops.admin.base import ReadOnly
+from adminops.admin.base import ReadOnly, Tells
 from adminops.site import site
 from telemed.accounts.models import User
 from telemed.core.models import AuditEvent, Delivery, Event
@@ -14,20 +16,7 @@ class AuditEventAdmin(ReadOnly):
     list_display = ("at", "actor", "actor_role", "action", "entity", "patient_id", "purpose", "outcome", "channel")
     list_filter = ("action", "actor_role", "channel", "purpose", "outcome", "at")
     search_fields = ("=actor_id", "=patient_id", "=entity_id", "=request_id")
-    fields = (
-        "at",
-        "actor_id",
-        "actor_role",
-        "action",
-        "entity",
-        "entity_id",
-        "patient_id",
-        "purpose",
-        "outcome",
-        "channel",
-        "request_id",
-        "network",
-    )
+    tells: ClassVar[Tells] = {"actor": ("actor_id",)}
 
     @display(description="actor")
     def actor(self, row: AuditEvent) -> str:
@@ -52,7 +41,6 @@ class DeliveryAdmin(ReadOnly):
 @register(LogEntry, site=site)
 class ChangeAdmin(ReadOnly):
     list_display = ("timestamp", "actor", "action", "content_type", "object_repr", "changes_str")
+    tells: ClassVar[Tells] = {"changes_str": ("changes",)}
     list_filter = ("action", "content_type")
     list_select_related = ("actor", "content_type")
-    fields = ("timestamp", "actor", "action", "content_type", "object_pk", "object_repr", "changes_str")
-    readonly_fields = fields

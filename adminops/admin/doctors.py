@@ -10,12 +10,10 @@ from doctors.models import Doctor, VisitType, WeeklyHours
 
 class VisitTypes(Inline):
     model = VisitType
-    extra = 0
 
 
 class Hours(Inline):
     model = WeeklyHours
-    extra = 0
 
 
 @register(Doctor, site=site)
@@ -25,7 +23,6 @@ class DoctorAdmin(Table):
     list_display = ("name", "state", "specialty", "registration_council", "registration_number", "created_at")
     list_filter = ("state", "specialty")
     search_fields = ("name", "registration_number")
-    readonly_fields = ("user", "clinic", "state", "slug", "decided_at", "decided_by", "decision", "created_at")
     inlines = (VisitTypes, Hours)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

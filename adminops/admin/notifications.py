@@ -11,18 +11,4 @@ class MessageAdmin(ReadOnly):
 
     list_display = ("kind", "channel", "state", "attempts", "created_at", "sent_at", "error")
     list_filter = ("state", "channel", "kind")
-    fields = (
-        "kind",
-        "channel",
-        "state",
-        "user",
-        "language",
-        "attempts",
-        "due_at",
-        "created_at",
-        "sent_at",
-        "read_at",
-        "receipt",
-        "error",
-    )
     list_select_related = ("user",)

@@ -1,8 +1,10 @@
+from typing import ClassVar
+
 from django.contrib.admin import display, register
 
-from adminops.admin.base import ReadOnly
+from adminops.admin.base import ReadOnly, Tells
 from adminops.site import site
-from patients.models import Consent, ConsentText, Grant, Patient
+from patients.models import Consent, ConsentText, EmergencyAccess, Grant, Patient
 
 
 @register(Patient, site=site)
@@ -12,8 +14,7 @@ class PatientAdmin(ReadOnly):
     list_display = ("number", "account", "complete", "created_at")
     search_fields = ("number", "user__email", "user__phone")
     list_select_related = ("user",)
-    fields = ("number", "user", "created_at", "completed_at", "allergies_asked_at")
-    readonly_fields = fields
+    tells: ClassVar[Tells] = {"account": ("user",), "complete": ("completed_at",)}
 
     @display(description="account", ordering="user__email")
     def account(self, row: Patient) -> str:
@@ -35,9 +36,19 @@ class GrantAdmin(ReadOnly):
 class ConsentTextAdmin(ReadOnly):
     list_display = ("purpose", "version", "language", "sha256")
     list_filter = ("purpose", "language")
+    about_people = False
 
 
 @register(Consent, site=site)
 class ConsentAdmin(ReadOnly):
     list_display = ("patient", "text", "given_at", "withdrawn_at")
     list_select_related = ("patient", "text")
+
+
+@register(EmergencyAccess, site=site)
+class EmergencyAccessAdmin(ReadOnly):
+    """Decided in the queue (see "Emergency access"), read here."""
+
+    list_display = ("opened_at", "doctor", "patient", "code", "sensitive", "review_due_at", "outcome", "reviewed_by")
+    list_filter = ("outcome", "code", "sensitive")
+    list_select_related = ("doctor", "patient", "reviewed_by")

@@ -5,6 +5,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
+from telemed.core.masking import address as masked
+
+__all__ = ["is_email", "masked", "mobile", "normal"]
 UNCLEAR = _("Enter an email address like name@example.com, or a mobile number like {example}.")
 
 
@@ -46,11 +49,3 @@ def mobile(typed: str, country: str) -> str:
 
 def is_email(address: str) -> bool:
     return "@" in address
-
-
-def masked(address: str) -> str:
-    """'a•••@example.com' or '••• ••• 456': enough to recognise one's own."""
-    if is_email(address):
-        local, _at, domain = address.partition("@")
-        return f"{local[:1]}•••@{domain}"
-    return f"••• ••• {address[-3:]}"

@@ -3,12 +3,18 @@
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Permission
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from telemed.accounts.models import User
 
 
 class Password(ModelBackend):
+    def _get_user_permissions(self, user_obj: User) -> QuerySet[Permission]:
+        """None of one's own: who may do what is said by roles alone."""
+        return Permission.objects.none()
+
     def authenticate(  # type: ignore[override]
         self,
         request: HttpRequest | None,

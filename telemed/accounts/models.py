@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device, DeviceManager, ThrottlingMixin, TimestampMixin
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from telemed.core import crypto
+from telemed.core import crypto, masking
 from telemed.core.ids import uuid7
 
 
@@ -43,9 +43,9 @@ class UserManager(BaseUserManager["User"]):
         user.save(force_insert=True)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **facts: Any) -> "User":
-        return self.create_user(
-            email=email, password=password, role=User.Role.STAFF, is_staff=True, is_superuser=True, **facts
+    def create_superuser(self, *args: Any, **facts: Any) -> "User":
+        raise TypeError(
+            "Nobody may do everything here. manage.py first_admin makes the first people of the back office."
         )
 
 
@@ -68,6 +68,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     is_staff = models.BooleanField(_("may use the admin"), default=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    is_superuser = None  # nobody: rights come from the roles in adminops/roles.yaml
+
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"
@@ -77,6 +79,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions: ClassVar[Any] = [("run_installation", "May look after all clinics of this installation")]
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(
                 condition=models.Q(email__isnull=False) | models.Q(phone__isnull=False), name="user_reachable"
@@ -87,7 +90,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email or self.phone or str(self.pk)
+        """For everybody's eyes, so never a whole address."""
+        return self.name or masking.address(self.address)
 
     @property
     def address(self) -> str:

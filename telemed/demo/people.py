@@ -112,6 +112,12 @@ SECOND_CLINIC = {
     "emergency_number": "112", "phone": "+912222660000", "email": f"hello@{DOMAIN}", "address": "2 Marine Drive, Mumbai",
     "languages": ["en", "ar"], "free_cancel_hours": 24,
 }  # fmt: skip
-ADMIN = ("Sam Okafor", f"admin@{DOMAIN}")
+# Who works in the back office, and their roles.
+STAFF = {
+    f"admin@{DOMAIN}": ("Sam Okafor", "admin"),
+    f"privacy@{DOMAIN}": ("Ines Duarte", "compliance"),
+    f"support@{DOMAIN}": ("Grace Bello", "support"),
+    f"finance@{DOMAIN}": ("Leo Brandt", "finance"),
+}
 EVERYONE: list[DemoPerson] = [*PATIENTS, *DOCTORS]
-EMAILS = [person.email for person in EVERYONE] + [ADMIN[1]]
+EMAILS = [*(person.email for person in EVERYONE), *STAFF]

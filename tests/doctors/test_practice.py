@@ -168,7 +168,7 @@ def test_a_suspended_doctor_runs_no_practice_and_enters_no_room(
 
 
 def test_staff_who_may_not_change_doctors_decide_about_none(noor: Doctor, office: Client, admin: User) -> None:
-    User.objects.filter(pk=admin.pk).update(is_superuser=False)
+    admin.groups.clear()
     place = f"/admin/doctors/verify/{noor.pk}/"
     answers = [
         office.get("/admin/doctors/verify/"),

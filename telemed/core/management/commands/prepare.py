@@ -1,4 +1,4 @@
-"""Makes the installation ready to serve: schema, translations, static files, dictionaries, and in demo mode keys and
+"""Makes the installation ready to serve: schema, roles, translations, static files, dictionaries, and in demo mode keys and
 demo people. Safe to run again: what is done is skipped."""
 
 import hashlib
@@ -22,12 +22,12 @@ UNUSED = ["rest_framework", "guardian"]  # pages of packages that we do not moun
 
 
 class Command(BaseCommand):
-    help = "Migrate, compile translations, collect static files, load dictionaries, seed the demo."
+    help = "Migrate, copy the roles, compile translations, collect static files, load dictionaries, seed the demo."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         steps: list[tuple[str, Callable[[], str]]] = [
-            ("database", _migrate), ("keys", _keys), ("translations", _translations), ("static files", _static),
+            ("database", _migrate), ("roles", _roles), ("keys", _keys), ("translations", _translations), ("static files", _static),
             ("dictionaries", _dictionaries), ("demo people", _demo),
         ]  # fmt: skip
         with audit.origin("command"):
@@ -43,6 +43,10 @@ def _migrate() -> str:
     if plan:
         call_command("migrate", interactive=False, verbosity=0)
     return f"{len(plan)} migrations" if plan else "up to date"
+
+
+def _roles() -> str:
+    return _run_if_there("sync_roles")
 
 
 def _keys() -> str:

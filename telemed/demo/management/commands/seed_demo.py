@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         if User.objects.exists():
             return "there already"
         with audit.origin("command"), transaction.atomic():
-            admin = _admin()
+            admin = _staff()
             Clinic.objects.create(**people.SECOND_CLINIC)
             forget_clinics()
             for doctor in people.DOCTORS:
@@ -34,18 +35,24 @@ class Command(BaseCommand):
             for patient in people.PATIENTS:
                 _patient(patient)
             visits = history.live(now=clock.now())
-        return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, 1 admin, {visits} visits"
+        return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, {len(people.STAFF)} staff, {visits} visits"
 
 
-def _admin() -> User:
-    name, email = people.ADMIN
-    admin = User.objects.create_superuser(
-        email=email, password=people.PASSWORD, name=name, time_zone=the_clinic().time_zone
-    )
-    app = factors.begin(admin)
-    app.confirmed = True
-    app.save(update_fields=["confirmed"])
-    return admin
+def _staff() -> User:
+    """The people of the back office. Returns the admin."""
+    facts: dict[str, Any] = {
+        "password": people.PASSWORD,
+        "time_zone": the_clinic().time_zone,
+        "role": User.Role.STAFF,
+        "is_staff": True,
+    }
+    for email, (name, role) in people.STAFF.items():
+        user = User.objects.create_user(email=email, name=name, **facts)
+        user.groups.add(Group.objects.get(name=role))
+        app = factors.begin(user)
+        app.confirmed = True
+        app.save(update_fields=["confirmed"])
+    return User.objects.get(groups__name="admin")
 
 
 def _member(email: str, zone: str, language: str) -> User:
@@ -57,7 +64,7 @@ def _member(email: str, zone: str, language: str) -> User:
 
 def _doctor(person: people.DemoDoctor, admin: User) -> None:
     user, clinic, now = _member(person.email, person.zone, "en"), clinic_at(person.clinic), clock.now()
-    facts = {
+    facts: dict[str, Any] = {
         "name": person.name, "specialty": person.specialty, "qualification": person.qualification, "registration_council": person.council,
         "registration_number": person.number, "languages": person.languages, "practising_since": person.since, "time_zone": person.zone,
         "biography": person.about,

@@ -1,0 +1,109 @@
+"""What one person asks and another decides: roles of staff, and letting a suspended doctor work again. Nothing changes before
+the second person agreed."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from adminops import roles
+from adminops.models import Approval
+from adminops.rights import people
+from adminops.states import ApprovalState
+from doctors.actions import practice
+from doctors.models import Doctor
+from doctors.states import DoctorState
+from telemed.accounts.models import User
+from telemed.core import audit, events, states
+from telemed.core.problems import Refusal
+
+DAYS = 7
+
+
+class AskedAlready(Refusal):
+    code = "asked_already"
+    sentence = _("This was asked already and waits for a decision.")
+
+
+class NotYours(Refusal):
+    """The database would refuse it, too."""
+
+    code = "not_yours"
+    sentence = _("You asked for this or it is about you, so somebody else decides.")
+
+
+class Decided(Refusal):
+    code = "decided"
+    sentence = _("Somebody decided about this in the meantime, or the seven days are over.")
+
+
+class NotSuspended(Refusal):
+    code = "not_suspended"
+    sentence = _("Only a suspended doctor can be let back to work here.")
+
+
+@transaction.atomic
+def ask(kind: str, person: User, *, role: str = "", reason: str, by: User, now: datetime) -> Approval:
+    """Put the question to a second person. Raises AskedAlready, NotSuspended, people.NotStaff or people.UnknownRole."""
+    _possible(kind, person, role)
+    row = Approval(kind=kind, person=person, role=role, reason=reason, asked_by=by, asked_at=now)
+    row.expires_at = now + timedelta(days=DAYS)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise AskedAlready from error
+    audit.record("create", "adminops.approval", row.pk, by=by, purpose="HOPERAT", outcome=kind)
+    events.publish("adminops.approval.asked", row.pk, by=by.pk, now=now)
+    return row
+
+
+@transaction.atomic
+def decide(row: Approval, to: str, *, reason: str, by: User, now: datetime) -> None:
+    """Agree or refuse. Raises NotYours or Decided."""
+    if by.pk in (row.asked_by_id, row.person_id):
+        raise NotYours
+    if row.expires_at <= now:
+        raise Decided
+    try:
+        states.move(row, to, by=by.pk, now=now, decided_by_id=by.pk, decided_at=now, decision=reason)
+    except states.Refused as error:
+        raise Decided from error
+    audit.record("verify", "adminops.approval", row.pk, by=by, purpose="HOPERAT", outcome=to)
+    if to == ApprovalState.APPROVED:
+        EFFECTS[row.kind](row, by, now)
+
+
+def tidy(now: datetime) -> int:
+    """Close the questions that nobody answered in time."""
+    late = list(Approval.objects.overdue(now)[:500])
+    for row in late:
+        states.move(row, ApprovalState.EXPIRED, by=None, now=now)
+    return len(late)
+
+
+def _possible(kind: str, person: User, role: str) -> None:
+    if kind == Approval.Kind.LICENCE:
+        if not Doctor.objects.filter(user=person, state=DoctorState.SUSPENDED).exists():
+            raise NotSuspended
+        return
+    if role not in {row.key for row in roles.book().staff}:
+        raise people.UnknownRole
+    if hasattr(person, "patient") or person.role == User.Role.DOCTOR:
+        raise people.NotStaff
+
+
+def _give(row: Approval, by: User, now: datetime) -> None:
+    people.give(row.person, row.role, by=by, now=now)
+
+
+def _let_work(row: Approval, by: User, now: datetime) -> None:
+    doctor = Doctor.objects.select_related("user").get(user=row.person)
+    practice.decide(doctor, DoctorState.VERIFIED, reason=row.decision, by=by, now=now)
+
+
+EFFECTS: dict[str, Callable[[Approval, User, datetime], None]] = {
+    Approval.Kind.ROLE: _give,
+    Approval.Kind.LICENCE: _let_work,
+}

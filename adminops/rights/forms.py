@@ -1,0 +1,65 @@
+"""What is typed to ask, to decide, and to take a role away."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from adminops import roles
+from adminops.models import Approval
+from telemed.accounts.models import User
+
+LONG = {"rows": 3, "class": "vLargeTextField"}
+
+
+def _role_choices() -> list[tuple[str, Any]]:
+    return [("", "–"), *((role.key, role.name) for role in roles.book().staff)]
+
+
+class AskForm(forms.Form):
+    kind = forms.ChoiceField(label=_("What"), choices=Approval.Kind)
+    email = forms.EmailField(label=_("Whom, by email"), help_text=_("The address of their account here."))
+    role = forms.ChoiceField(label=_("Role"), choices=_role_choices, required=False)
+    reason = forms.CharField(
+        label=_("Why"), max_length=300, help_text=_("The second person reads this."), widget=forms.Textarea(LONG)
+    )
+
+    def clean_email(self) -> User:
+        person = User.objects.filter(email=self.cleaned_data["email"].lower()).first()
+        if person is None:
+            raise forms.ValidationError(gettext("Nobody here has this address. They sign up first."))
+        return person
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("kind") == Approval.Kind.ROLE and not data.get("role"):
+            self.add_error("role", gettext("Choose the role."))
+        return data
+
+    def facts(self) -> dict[str, Any]:
+        """The arguments of approvals.ask."""
+        data = self.cleaned_data
+        role = data["role"] if data["kind"] == Approval.Kind.ROLE else ""
+        return {"kind": data["kind"], "person": data["email"], "role": role, "reason": data["reason"]}
+
+
+class DecideForm(forms.Form):
+    reason = forms.CharField(
+        label=_("What you checked, or why not"),
+        max_length=300,
+        help_text=_("Kept with the decision. Who asked reads it."),
+        widget=forms.Textarea(LONG),
+    )
+
+
+class EndForm(forms.Form):
+    person = forms.ModelChoiceField(User.objects.filter(is_staff=True))
+    role = forms.ChoiceField(choices=_role_choices)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        person = data.get("person")
+        if person is None or not person.groups.filter(name=data.get("role")).exists():
+            raise forms.ValidationError(gettext("This person does not hold this role any more."))
+        return data

@@ -1,0 +1,55 @@
+"""Who is told what about the requests of the back office."""
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from adminops.models import Approval
+from adminops.rights.people import DECIDES
+from adminops.states import ApprovalState
+from telemed.accounts.models import User
+from telemed.core import clock, events
+from telemed.core.models import Event
+from telemed.notifications.actions import outbox
+from telemed.notifications.actions.outbox import Notice
+
+
+def may(codename: str) -> QuerySet[User]:
+    """The active members of staff whose roles hold this task."""
+    rows = User.objects.filter(is_active=True, is_staff=True, groups__permissions__codename=codename)
+    return rows.distinct()
+
+
+@events.on("adminops.approval.asked")
+def tell_those_who_can_agree(event: Event) -> None:
+    row = Approval.objects.get(pk=event.entity_id)
+    for person in may(DECIDES).exclude(pk__in=(row.asked_by_id, row.person_id)):
+        with outbox.speaking(person):
+            words = _(
+                "A colleague asks for your agreement. Sign in, look at it and approve or refuse within seven days."
+            )
+            notice = Notice(_("Your agreement is needed"), words, reverse("admin:approval", args=[row.pk]))
+        outbox.send(person, notice, kind="approval.asked", key=f"asked:{row.pk}:{person.pk}", now=clock.now())
+
+
+@events.on("adminops.approval.approved", "adminops.approval.refused", "adminops.approval.expired")
+def tell_both_what_was_decided(event: Event) -> None:
+    row = Approval.objects.select_related("person", "asked_by").get(pk=event.entity_id)
+    for person in {row.asked_by, row.person}:
+        with outbox.speaking(person):
+            notice = Notice(_("A request was decided"), _told(row, person), _place(row, person))
+        outbox.send(person, notice, kind="approval.decided", key=f"decided:{row.pk}:{person.pk}", now=clock.now())
+
+
+def _told(row: Approval, person: User) -> str:
+    if row.state == ApprovalState.EXPIRED:
+        return _("Nobody decided within seven days, so nothing changed. You can ask again.")
+    if row.state == ApprovalState.REFUSED:
+        return _("The answer is no, and nothing changed. The reason stands with the request.")
+    if person == row.asked_by:
+        return _("The answer is yes, and it holds from now on.")
+    return _("You may do more here from now on. Sign in again to see it.")
+
+
+def _place(row: Approval, person: User) -> str:
+    return reverse("admin:approval", args=[row.pk]) if person == row.asked_by else reverse("portals:start")
