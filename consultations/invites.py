@@ -15,12 +15,13 @@ from telemed.accounts.models import User
 from telemed.core import clock
 
 
-def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: datetime) -> str:
+def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: datetime, moved: bool = False) -> str:
     """An iCalendar text (RFC 5545) with the hours as the reader's own zone has them, and that zone's rules inside."""
     cancelled = appointment.state == AppointmentState.CANCELLED
     event = Event()
     event.add("uid", f"{appointment.pk}@{settings.PUBLIC_URL.split('://')[1].split(':')[0]}")
-    event.add("sequence", 1 if cancelled else 0)
+    minutes = int((now - appointment.created_at).total_seconds() // 60)
+    event.add("sequence", minutes + 1 if cancelled or moved else 0)
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     event.add("summary", _("Appointment"))
     event.add("description", _("Details: %(link)s") % {"link": f"{settings.PUBLIC_URL}{link}"})

@@ -52,6 +52,33 @@ def tell_both_it_is_off(event: Event) -> None:
         )
 
 
+@events.on("consultations.appointment.moved")
+def tell_both_it_has_another_time(event: Event) -> None:
+    appointment = _appointment(event)
+    for person, link in both(appointment):
+        with outbox.speaking(person):
+            words = _("Your appointment has another time: %(when)s. If that does not suit you, call us or cancel it.")
+            notice = Notice(
+                subject=_("Your appointment was moved"),
+                body=words % {"when": when(appointment, person)},
+                link=link,
+                attachments=[_invitation(appointment, person, link, moved=True)],
+            )
+        outbox.send(person, notice, kind="visit.moved", key=f"moved:{event.pk}:{person.pk}", now=clock.now())
+
+
+@events.on("consultations.appointment.kept")
+def ask_the_patient_to_confirm(event: Event) -> None:
+    appointment = _appointment(event)
+    person = appointment.patient.user
+    with outbox.speaking(person):
+        words = _("We keep %(when)s with %(who)s for you. Open the link and confirm it, or the time is free again.")
+        facts = {"when": when(appointment, person), "who": appointment.doctor.name}
+        link = reverse("consultations:book-reason", args=[appointment.pk])
+        notice = Notice(_("A time is kept for you"), words % facts, link)
+    outbox.send(person, notice, kind="visit.kept", key=f"kept:{appointment.pk}", now=clock.now())
+
+
 @events.on("consultations.appointment.doctor_no_show")
 def say_sorry(event: Event) -> None:
     appointment = _appointment(event)
@@ -94,6 +121,6 @@ def _booked(appointment: Appointment, person: User) -> tuple[str, str]:
     return _("A new appointment"), words % {"when": hour, "reference": appointment.reference}
 
 
-def _invitation(appointment: Appointment, person: User, link: str) -> dict[str, str]:
-    text = calendar_file(appointment, tz=clock.zone(person.time_zone), link=link, now=clock.now())
+def _invitation(appointment: Appointment, person: User, link: str, *, moved: bool = False) -> dict[str, str]:
+    text = calendar_file(appointment, tz=clock.zone(person.time_zone), link=link, now=clock.now(), moved=moved)
     return {"name": "appointment.ics", "type": "text/calendar", "content": text}

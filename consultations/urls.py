@@ -4,6 +4,7 @@ from consultations.views import (
     booking,
     clinic,
     discover,
+    front_desk,
     notes,
     prescribing,
     prescriptions,
@@ -48,6 +49,10 @@ urlpatterns = [
     path("clinic/patients/<uuid:patient_id>/", clinic.patient, name="clinic-patient"),
     path("clinic/visits/<uuid:appointment_id>/", clinic.visit, name="clinic-visit"),
     path("clinic/visits/<uuid:appointment_id>/cancel/", clinic.cancel, name="clinic-visit-cancel"),
+    # the front desk of a doctor
+    path("clinic/desk/", front_desk.day, name="desk"),
+    path("clinic/desk/book/", front_desk.book, name="desk-book"),
+    path("clinic/desk/visits/<uuid:appointment_id>/move/", front_desk.move, name="desk-move"),
     # what the doctor writes, and what becomes of it
     path("clinic/visits/<uuid:appointment_id>/note/", notes.note, name="note"),
     path("clinic/visits/<uuid:appointment_id>/note/sign/", notes.sign, name="note-sign"),

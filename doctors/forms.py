@@ -180,3 +180,12 @@ class OfferForm(forms.Form):
             "price": money.from_major(data["price"], currency).minor,
             "currency": currency,
         }
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(
+        label=_("Email of the person"), help_text=_("They get a link. Use an address that only they read.")
+    )
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()

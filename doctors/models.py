@@ -1,5 +1,6 @@
 """Doctors: who they are, what they offer, and when they work. Hours are wall time in the doctor's own zone."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Self, cast
 from uuid import UUID
 
@@ -52,6 +53,15 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
             user, "doctors.run_practice", klass=self, use_groups=False, with_superuser=False
         )
         return cast(Self, practices)
+
+    def desks_of(self, user: Any) -> Self:
+        """Whose diary ``user`` keeps, while that doctor may work."""
+        from guardian.shortcuts import get_objects_for_user
+
+        desks = get_objects_for_user(
+            user, "doctors.run_desk", klass=self.listed(), use_groups=False, with_superuser=False
+        )
+        return cast(Self, desks.order_by("name"))
 
 
 class Doctor(Stateful):
@@ -182,3 +192,37 @@ class TimeOff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.starts_at} {self.ends_at}"
+
+
+class DeskInviteQuerySet(models.QuerySet["DeskInvite"]):
+    def waiting(self, now: datetime) -> Self:
+        return self.filter(accepted_at=None, ended_at=None, expires_at__gt=now)
+
+    def working(self) -> Self:
+        return self.filter(accepted_at__isnull=False, ended_at=None)
+
+
+class DeskInvite(models.Model):
+    """A doctor asks somebody to keep the diary. The right itself is an object permission, ``run_desk``."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="desk")
+    doctor_id: UUID
+    email = models.EmailField(_("email"))
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+
+    objects = DeskInviteQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["doctor", "email"], condition=models.Q(ended_at=None), name="desk_invited_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.doctor_id} {self.created_at:%Y-%m-%d}"

@@ -3,7 +3,7 @@
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from doctors.models import Doctor
+from doctors.models import DeskInvite, Doctor
 from doctors.states import DoctorState
 from telemed.core import clock, events
 from telemed.core.models import Event
@@ -29,3 +29,16 @@ def _verified() -> Notice:
 def _not_verified() -> Notice:
     words = _("We decided about your registration. Sign in to read what we found and what you can do.")
     return Notice(_("About your application"), words, reverse("doctors:application"))
+
+
+@events.on("doctors.desk.invited")
+def tell_who_is_invited(event: Event) -> None:
+    invite = DeskInvite.objects.select_related("doctor__user").get(pk=event.entity_id)
+    with outbox.speaking(invite.doctor.user):
+        words = _("%(doctor)s asks you to keep their diary. Open the link and sign in, or sign up, with this address.")
+        link = reverse("doctors:desk-join", args=[invite.pk])
+        notice = Notice(_("Will you help at the front desk?"), words % {"doctor": invite.doctor.name}, link)
+    outbox.send_to(
+        invite.email, "email", notice, kind="desk.invited", key=f"desk:{invite.pk}",
+        language=invite.doctor.user.language, now=clock.now(),
+    )  # fmt: skip

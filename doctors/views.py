@@ -1,6 +1,7 @@
 """A doctor's own pages about the practice: application, hours, what is offered."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -9,12 +10,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from doctors.actions import practice
-from doctors.forms import AboutForm, ApplicationForm, AwayForm, HoursForm, OfferForm
-from doctors.models import Doctor
+from doctors.actions import desk, practice
+from doctors.forms import AboutForm, ApplicationForm, AwayForm, HoursForm, InviteForm, OfferForm
+from doctors.models import DeskInvite, Doctor
 from telemed.accounts import kept
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
+from telemed.accounts.models import User
 from telemed.core import clock
 from telemed.core.problems import Refusal
 
@@ -72,6 +74,12 @@ def settings(request: HttpRequest) -> HttpResponse:
     if what == "offer" and offer.is_valid():
         practice.offer(doctor, **offer.facts(doctor.clinic.currency), by=user)
         return _saved(request, "doctors:settings")
+    invite = InviteForm(request.POST if what == "invite" else None)
+    if what == "invite" and invite.is_valid() and _invited(invite, doctor, user):
+        return _saved(request, "doctors:settings", _("The invitation is on its way."))
+    if what == "end-desk":
+        desk.end(_named(doctor.desk.filter(ended_at=None), request), by=user, now=clock.now())
+        return _saved(request, "doctors:settings", _("This person sees your diary no more."))
     if what == "withdraw":
         practice.withdraw(_named(doctor.visit_types, request), by=user)
         return _saved(request, "doctors:settings")
@@ -81,8 +89,37 @@ def settings(request: HttpRequest) -> HttpResponse:
         "about": about,
         "offer": offer,
         "kinds": doctor.visit_types.filter(active=True).order_by("price"),
+        "invite": invite,
+        "invited": doctor.desk.waiting(clock.now()).order_by("created_at"),
+        "helpers": doctor.desk.working().select_related("accepted_by").order_by("accepted_at"),
     }
-    return render(request, "doctors/settings.html", context, status=422 if about.errors or offer.errors else 200)
+    wrong = about.errors or offer.errors or invite.errors
+    return render(request, "doctors/settings.html", context, status=422 if wrong else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def join_desk(request: HttpRequest, invite_id: UUID) -> HttpResponse:
+    """An invitation to keep a doctor's diary, for the person whose address it was sent to."""
+    user, now = me(request), clock.now()
+    rows = DeskInvite.objects.waiting(now).select_related("doctor").filter(email=user.email or "")
+    invite = get_object_or_404(rows, pk=invite_id)
+    if request.method == "POST":
+        try:
+            desk.accept(invite, by=user, now=now)
+        except desk.PatientAccount as refusal:
+            messages.error(request, str(refusal))
+        else:
+            return redirect("portals:start")
+    return render(request, "doctors/join_desk.html", {"invite": invite})
+
+
+def _invited(form: InviteForm, doctor: Doctor, user: User) -> bool:
+    try:
+        desk.invite(doctor, form.cleaned_data["email"], by=user, now=clock.now())
+    except desk.InvitedAlready as refusal:
+        form.add_error("email", str(refusal))
+        return False
+    return True
 
 
 def _practice(request: HttpRequest) -> Doctor:
@@ -100,8 +137,8 @@ def _named(rows: Any, request: HttpRequest) -> Any:
         raise Http404 from error
 
 
-def _saved(request: HttpRequest, name: str) -> HttpResponse:
-    messages.success(request, _("Saved."))
+def _saved(request: HttpRequest, name: str, said: str = "") -> HttpResponse:
+    messages.success(request, said or _("Saved."))
     return redirect(name)
 
 

@@ -43,6 +43,11 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             | models.Q(doctor__user_id=user.pk) & ~models.Q(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
         )
 
+    def at_desk(self, user: Any) -> Self:
+        """The booked visits of the doctors whose diary ``user`` keeps."""
+        gone = [AppointmentState.HELD, AppointmentState.EXPIRED]
+        return self.filter(doctor__in=Doctor.objects.desks_of(user)).exclude(state__in=gone)
+
     def blocking(self) -> Self:
         return self.filter(state__in=BLOCKING)
 

@@ -40,3 +40,8 @@ def close(*, source_id: UUID, by: audit.Actor | None, now: datetime) -> None:
     for row in Grant.objects.filter(source_id=source_id, closed_at=None):
         Grant.objects.filter(pk=row.pk, closed_at=None).update(closed_at=now)
         audit.record("update", "patients.grant", row.pk, by=by, patient_id=row.patient_id)
+
+
+def prolong(*, source_id: UUID, until: datetime) -> None:
+    """The visit ``source_id`` has another time, so its access ends at another time."""
+    Grant.objects.filter(source_id=source_id, closed_at=None).update(expires_at=until)

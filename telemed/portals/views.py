@@ -89,7 +89,9 @@ def start(request: HttpRequest) -> HttpResponse:
     if user.is_staff:
         return redirect("admin:index")
     if user.role == User.Role.DOCTOR:
-        return redirect("portals:clinic" if Doctor.objects.for_user(user).listed().exists() else "doctors:application")
+        if Doctor.objects.for_user(user).listed().exists():
+            return redirect("portals:clinic")
+        return redirect("consultations:desk" if Doctor.objects.desks_of(user).exists() else "doctors:application")
     return redirect("portals:home")
 
 
@@ -215,6 +217,8 @@ def _shell(user: Any) -> dict[str, Any]:
     if user.role == User.Role.PATIENT:
         return {"shell": "portals/patient.html"}
     doctor = Doctor.objects.for_user(user).first()
+    if doctor is None and Doctor.objects.desks_of(user).exists():
+        return {"shell": "portals/desk.html"}
     return {"shell": "portals/clinic.html" if doctor else "portals/public.html", "doctor": doctor}
 
 
