@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from adminops import views
+from adminops.compliance import views as compliance
 from adminops.rights import views as rights
 from telemed.accounts import fresh
 from telemed.accounts.actions import factors
@@ -45,14 +46,15 @@ class Site(AdminSite):
             path("dashboard/", self.admin_view(views.dashboard), {"site": self}, name="dashboard"),
             path("doctors/verify/", self.admin_view(views.verify), {"site": self}, name="verify"),
             path("doctors/verify/<uuid:doctor_id>/", self.admin_view(views.decide), {"site": self}, name="decide"),
-            *self._rights(),
+            *self._pages(),
         ]
         return own + super().get_urls()
 
-    def _rights(self) -> list[Any]:
+    def _pages(self) -> list[Any]:
         pages: list[tuple[str, Any, str]] = [
             ("roles/", rights.matrix, "roles"), ("roles/end/", rights.end, "role-end"), ("approvals/", rights.waiting, "approvals"),
             ("approvals/ask/", rights.ask, "approval-ask"), ("approvals/<uuid:approval_id>/", rights.approve, "approval"),
+            ("emergencies/", compliance.queue, "emergencies"), ("emergencies/<uuid:access_id>/", compliance.review, "emergency"),
         ]  # fmt: skip
         return [path(route, self.admin_view(view), {"site": self}, name=name) for route, view, name in pages]
 

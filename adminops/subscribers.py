@@ -1,5 +1,7 @@
 """Who is told what about the requests of the back office."""
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -7,6 +9,7 @@ from django.utils.translation import gettext as _
 from adminops.models import Approval
 from adminops.rights.people import DECIDES
 from adminops.states import ApprovalState
+from patients.models import EmergencyAccess
 from telemed.accounts.models import User
 from telemed.core import clock, events
 from telemed.core.models import Event
@@ -53,3 +56,24 @@ def _told(row: Approval, person: User) -> str:
 
 def _place(row: Approval, person: User) -> str:
     return reverse("admin:approval", args=[row.pk]) if person == row.asked_by else reverse("portals:start")
+
+
+@events.on("patients.emergency.opened")
+def alert_who_watches_over_privacy(event: Event) -> None:
+    row = EmergencyAccess.objects.select_related("doctor").get(pk=event.entity_id)
+    for person in may("review_emergency"):
+        with outbox.speaking(person):
+            words = _("%(doctor)s opened a record in an emergency. Look at it before %(day)s, %(hour)s.")
+            tz = clock.zone(person.time_zone)
+            facts = {"doctor": row.doctor, "day": clock.day(row.review_due_at, tz), "hour": clock.hour(row.review_due_at, tz)}
+            notice = Notice(_("A record was opened in an emergency"), words % facts, reverse("admin:emergency", args=[row.pk]))
+        outbox.send(person, notice, kind="emergency.opened", key=f"alert:{row.pk}:{person.pk}", now=clock.now())
+
+
+def remind_of_review(row: EmergencyAccess, now: datetime) -> None:
+    """Once, when the three days are over."""
+    for person in may("review_emergency"):
+        with outbox.speaking(person):
+            words = _("Nobody has reviewed an emergency access within three days. Please do it today.")
+            notice = Notice(_("A review is overdue"), words, reverse("admin:emergency", args=[row.pk]))
+        outbox.send(person, notice, kind="emergency.overdue", key=f"overdue:{row.pk}:{person.pk}", now=now)

@@ -4,7 +4,9 @@ from consultations.views import (
     booking,
     clinic,
     discover,
+    emergency,
     front_desk,
+    labels,
     notes,
     prescribing,
     prescriptions,
@@ -49,6 +51,11 @@ urlpatterns = [
     path("clinic/patients/<uuid:patient_id>/", clinic.patient, name="clinic-patient"),
     path("clinic/visits/<uuid:appointment_id>/", clinic.visit, name="clinic-visit"),
     path("clinic/visits/<uuid:appointment_id>/cancel/", clinic.cancel, name="clinic-visit-cancel"),
+    path("clinic/labels/<str:kind>/<uuid:source_id>/", labels.label, name="label"),
+    # a record that is opened in an emergency
+    path("clinic/emergency/", emergency.ask, name="emergency"),
+    path("clinic/emergency/<uuid:patient_id>/", emergency.chart, name="emergency-chart"),
+    path("clinic/emergency/<uuid:patient_id>/close/", emergency.close, name="emergency-close"),
     # the front desk of a doctor
     path("clinic/desk/", front_desk.day, name="desk"),
     path("clinic/desk/book/", front_desk.book, name="desk-book"),

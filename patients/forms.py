@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from patients.actions.profile import Statement
+from patients.data import emergency as rules
 from patients.models import Allergy, Condition, Patient
 from telemed.accounts import addresses
 from telemed.accounts.clinics import the_clinic
@@ -152,3 +153,23 @@ class ProfileForm(forms.Form):
             "address": {name: data[name] for name in ("line", "city", "postcode", "country")},
             "emergency_contact": {name: data[f"contact_{name}"] for name in ("name", "phone", "relation")},
         }
+
+
+class EmergencyForm(forms.Form):
+    """Whose record, and why now. Both the number and the birth date must be right."""
+
+    number = forms.CharField(
+        label=_("Record number"), max_length=20, help_text=_("Nine digits, on every letter of ours: 204 118 530"),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )  # fmt: skip
+    birth_date = BirthDateField(label=_("Date of birth"), help_text=_("For example 27 3 1985"))
+    why = forms.ChoiceField(label=_("Why"), choices=rules.REASONS.items, widget=forms.RadioSelect)
+    reason = forms.CharField(
+        label=_("What happened, and what do you need to know?"), min_length=rules.LEAST, max_length=1000,
+        help_text=_("At least 20 characters. The patient's clinic reads this within three days."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"min_length": _("Say a little more: at least 20 characters.")},
+    )  # fmt: skip
+    sensitive = forms.BooleanField(
+        label=_("I also need what is marked as sensitive, like mental health or HIV"), required=False
+    )

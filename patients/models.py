@@ -212,6 +212,11 @@ class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
     def for_user(self, user: Any) -> Self:
         return self.filter(patient__in=Patient.objects.for_user(user))
 
+    def unlabelled(self) -> Self:
+        """Without what a doctor marked as sensitive."""
+        marked = [models.Q(kind=kind, source_id__in=Label.objects.on(kind)) for kind in (Label.Kind.VISIT, Label.Kind.PRESCRIPTION)]
+        return self.exclude(marked[0] | marked[1])
+
 
 class TimelineEntry(models.Model):
     """One line of the patient's history. The domain that made the thing writes the line and its link."""

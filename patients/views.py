@@ -27,6 +27,9 @@ THINGS = {
     "patients.patient": gettext_lazy("your details"),
     "patients.record": gettext_lazy("your history"),
     "patients.grant": gettext_lazy("access to your record"),
+    "patients.emergency": gettext_lazy("an emergency access to your record"),
+    "accounts.user": gettext_lazy("your account"),
+    "notifications.message": gettext_lazy("a message to you"),
     "patients.consent": gettext_lazy("your agreement"),
     "consultations.appointment": gettext_lazy("your visit"),
     "consultations.consultation": gettext_lazy("the conversation of a visit"),
@@ -51,6 +54,7 @@ class Look:
     mine: bool
     did: str
     what: str
+    urgent: bool = False  # in an emergency
 
 
 @require_GET
@@ -103,7 +107,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 def _look(row: AuditEvent, names: dict[Any, str], request: HttpRequest) -> Look:
     mine = row.actor_id == request.user.pk
     who = _("You") if mine else names.get(row.actor_id, _("The platform itself"))
-    return Look(row.at, who, mine, str(DID.get(row.action, row.action)), str(THINGS.get(row.entity, row.entity)))
+    return Look(row.at, who, mine, str(DID.get(row.action, row.action)), str(THINGS.get(row.entity, row.entity)), row.purpose == "BTG")
 
 
 def _me(request: HttpRequest) -> Patient:

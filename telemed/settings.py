@@ -241,6 +241,7 @@ ACCOUNT_RATE_LIMITS = {
     "reauthenticate": "10/m/user",
     "passkey": "60/m/ip",
     "verify_prescription": "20/m/ip",
+    "emergency": "10/h/user",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 GUARDIAN_RAISE_403 = False

@@ -15,7 +15,7 @@ from consultations.actions import visits
 from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.models import Doctor
-from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
+from patients.models import Allergy, Condition, Grant, Label, Patient, TimelineEntry
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
@@ -123,11 +123,14 @@ def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
     """What the doctor may see of this patient now, and the line in the log that says so. 404 without an open grant."""
     found = get_object_or_404(Patient.objects.for_user(request.user), pk=patient_id)
     audit.record("read", "patients.chart", found.pk, by=me(request), patient_id=found.pk)
-    whole = Grant.objects.open().filter(user=me(request), patient=found, scope=Grant.Scope.RECORD).exists()
+    whole = Grant.objects.treating().filter(user=me(request), patient=found, scope=Grant.Scope.RECORD).exists()
+    conditions = Condition.objects.filter(patient=found, ended_at=None)
+    if not whole:
+        conditions = conditions.exclude(pk__in=Label.objects.on(Label.Kind.CONDITION))
     return {
-        "patient": found, "whole": whole,
+        "patient": found, "whole": whole, "marked": set(Label.objects.filter(patient=found).values_list("source_id", flat=True)),
         "allergies": Allergy.objects.filter(patient=found, ended_at=None),
-        "conditions": Condition.objects.filter(patient=found, ended_at=None),
+        "conditions": conditions,
         "timeline": TimelineEntry.objects.filter(patient=found).exclude(kind=TimelineEntry.Kind.RECEIPT).order_by("-at")[:20] if whole else [],
     }  # fmt: skip
 
