@@ -54,6 +54,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         )
         return cast(Self, practices)
 
+    @access.fetch
     def desks_of(self, user: Any) -> Self:
         """Whose diary ``user`` keeps, while that doctor may work."""
         from guardian.shortcuts import get_objects_for_user
@@ -195,6 +196,11 @@ class TimeOff(models.Model):
 
 
 class DeskInviteQuerySet(models.QuerySet["DeskInvite"]):
+    @access.fetch
+    def for_user(self, user: Any) -> Self:
+        """What was sent to the address of ``user``."""
+        return self.filter(email=user.email or "")
+
     def waiting(self, now: datetime) -> Self:
         return self.filter(accepted_at=None, ended_at=None, expires_at__gt=now)
 

@@ -101,8 +101,8 @@ def settings(request: HttpRequest) -> HttpResponse:
 def join_desk(request: HttpRequest, invite_id: UUID) -> HttpResponse:
     """An invitation to keep a doctor's diary, for the person whose address it was sent to."""
     user, now = me(request), clock.now()
-    rows = DeskInvite.objects.waiting(now).select_related("doctor").filter(email=user.email or "")
-    invite = get_object_or_404(rows, pk=invite_id)
+    rows = DeskInvite.objects.for_user(user).waiting(now)
+    invite = get_object_or_404(rows.select_related("doctor"), pk=invite_id)
     if request.method == "POST":
         try:
             desk.accept(invite, by=user, now=now)

@@ -21,6 +21,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             return self.filter(user_id=user.pk)
         return self.filter(pk__in=Grant.objects.treating().filter(user_id=user.pk).values("patient_id"))
 
+    @access.fetch
     def in_emergency(self, user: Any) -> Self:
         """The charts that ``user`` opened in an emergency and that are still open, for reading."""
         urgent = Grant.objects.open().filter(user_id=user.pk, reason=Grant.Reason.EMERGENCY)

@@ -43,6 +43,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             | models.Q(doctor__user_id=user.pk) & ~models.Q(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
         )
 
+    @access.fetch
     def at_desk(self, user: Any) -> Self:
         """The booked visits of the doctors whose diary ``user`` keeps."""
         gone = [AppointmentState.HELD, AppointmentState.EXPIRED]

@@ -8,6 +8,7 @@ from allauth.core import ratelimit
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,6 +17,7 @@ from consultations import wording
 from consultations.models import ClinicalNote, Prescription
 from consultations.states import PrescriptionState
 from consultations.views.clinic import practice
+from doctors.models import Doctor
 from patients.actions import emergency
 from patients.forms import EmergencyForm
 from patients.models import Allergy, Condition, EmergencyAccess, Label, Patient, TimelineEntry
@@ -29,10 +31,14 @@ NOTES = 10  # the newest of each kind: what helps in half an hour
 
 
 @require_http_methods(["GET", "POST"])
-@fresh
-def ask(request: HttpRequest) -> HttpResponse:
+def ask(request: HttpRequest) -> HttpResponseBase:
     """Whose record, and why. Nothing is found by half a number or a name."""
-    doctor = practice(request)
+    answer: HttpResponseBase = _ask(request, practice(request))
+    return answer
+
+
+@fresh
+def _ask(request: HttpRequest, doctor: Doctor) -> HttpResponse:
     form = EmergencyForm(request.POST or None, initial=kept.take(request))
     if request.method == "POST" and form.is_valid():
         opened = _open(request, form, clock.now())
