@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from adminops.states import APPROVAL_MOVES, HELP_MOVES, ApprovalState, HelpState
+from telemed.core import access
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
 
@@ -90,6 +91,7 @@ class HelpSessionQuerySet(models.QuerySet["HelpSession"]):
     def asking(self, now: datetime) -> Self:
         return self.filter(state=HelpState.ASKED, expires_at__gt=now)
 
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """Those that concern ``user``: as the person who is helped, or as the one who helps."""
         return self.filter(models.Q(person_id=user.pk) | models.Q(asked_by_id=user.pk))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from adminops import views
 from adminops.compliance import views as compliance
 from adminops.rights import views as rights
+from adminops.support import views as support
 from telemed.accounts import fresh
 from telemed.accounts.actions import factors
 from telemed.accounts.context import me
@@ -54,6 +55,7 @@ class Site(AdminSite):
         pages: list[tuple[str, Any, str]] = [
             ("roles/", rights.matrix, "roles"), ("roles/end/", rights.end, "role-end"), ("approvals/", rights.waiting, "approvals"),
             ("approvals/ask/", rights.ask, "approval-ask"), ("approvals/<uuid:approval_id>/", rights.approve, "approval"),
+            ("help/", support.sessions, "help"), ("help/<uuid:help_id>/end/", support.end, "help-end"),
             ("emergencies/", compliance.queue, "emergencies"), ("emergencies/<uuid:access_id>/", compliance.review, "emergency"),
         ]  # fmt: skip
         return [path(route, self.admin_view(view), {"site": self}, name=name) for route, view, name in pages]

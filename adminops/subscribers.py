@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from adminops.models import Approval
+from adminops.models import Approval, HelpSession
 from adminops.rights.people import DECIDES
 from adminops.states import ApprovalState
 from patients.models import EmergencyAccess
@@ -65,8 +65,14 @@ def alert_who_watches_over_privacy(event: Event) -> None:
         with outbox.speaking(person):
             words = _("%(doctor)s opened a record in an emergency. Look at it before %(day)s, %(hour)s.")
             tz = clock.zone(person.time_zone)
-            facts = {"doctor": row.doctor, "day": clock.day(row.review_due_at, tz), "hour": clock.hour(row.review_due_at, tz)}
-            notice = Notice(_("A record was opened in an emergency"), words % facts, reverse("admin:emergency", args=[row.pk]))
+            facts = {
+                "doctor": row.doctor,
+                "day": clock.day(row.review_due_at, tz),
+                "hour": clock.hour(row.review_due_at, tz),
+            }
+            notice = Notice(
+                _("A record was opened in an emergency"), words % facts, reverse("admin:emergency", args=[row.pk])
+            )
         outbox.send(person, notice, kind="emergency.opened", key=f"alert:{row.pk}:{person.pk}", now=clock.now())
 
 
@@ -77,3 +83,27 @@ def remind_of_review(row: EmergencyAccess, now: datetime) -> None:
             words = _("Nobody has reviewed an emergency access within three days. Please do it today.")
             notice = Notice(_("A review is overdue"), words, reverse("admin:emergency", args=[row.pk]))
         outbox.send(person, notice, kind="emergency.overdue", key=f"overdue:{row.pk}:{person.pk}", now=now)
+
+
+@events.on("adminops.helpsession.asked")
+def ask_the_person(event: Event) -> None:
+    row = HelpSession.objects.select_related("person", "asked_by").get(pk=event.entity_id)
+    with outbox.speaking(row.person):
+        words = _("%(who)s from support would like to see your pages to help you. Say yes or no within 15 minutes.")
+        notice = Notice(_("May support look at your pages?"), words % {"who": row.asked_by}, reverse("portals:helping"))
+    outbox.send(row.person, notice, kind="help.asked", key=f"help:{row.pk}", now=clock.now())
+
+
+@events.on("adminops.helpsession.allowed", "adminops.helpsession.refused", "adminops.helpsession.ended")
+def tell_support_the_answer(event: Event) -> None:
+    row = HelpSession.objects.select_related("person", "asked_by").get(pk=event.entity_id)
+    if event.by_id != row.person_id:
+        return  # support ended it, or time did
+    said = {
+        "allowed": _("The person said yes."),
+        "refused": _("The person said no."),
+        "ended": _("The person ended it."),
+    }
+    with outbox.speaking(row.asked_by):
+        notice = Notice(_("About the help you offered"), said[event.name.rpartition(".")[2]], reverse("admin:help"))
+    outbox.send(row.asked_by, notice, kind="help.answered", key=f"help:{event.pk}", now=clock.now())

@@ -215,7 +215,10 @@ class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
 
     def unlabelled(self) -> Self:
         """Without what a doctor marked as sensitive."""
-        marked = [models.Q(kind=kind, source_id__in=Label.objects.on(kind)) for kind in (Label.Kind.VISIT, Label.Kind.PRESCRIPTION)]
+        marked = [
+            models.Q(kind=kind, source_id__in=Label.objects.on(kind))
+            for kind in (Label.Kind.VISIT, Label.Kind.PRESCRIPTION)
+        ]
         return self.exclude(marked[0] | marked[1])
 
 

@@ -107,7 +107,14 @@ def profile(request: HttpRequest) -> HttpResponse:
 def _look(row: AuditEvent, names: dict[Any, str], request: HttpRequest) -> Look:
     mine = row.actor_id == request.user.pk
     who = _("You") if mine else names.get(row.actor_id, _("The platform itself"))
-    return Look(row.at, who, mine, str(DID.get(row.action, row.action)), str(THINGS.get(row.entity, row.entity)), row.purpose == "BTG")
+    return Look(
+        row.at,
+        who,
+        mine,
+        str(DID.get(row.action, row.action)),
+        str(THINGS.get(row.entity, row.entity)),
+        row.purpose == "BTG",
+    )
 
 
 def _me(request: HttpRequest) -> Patient:

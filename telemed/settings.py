@@ -1,6 +1,7 @@
 """All settings, in the order in which a request meets them. Every value that a deployer may change comes from
 the environment and is listed in docs/configuration.md."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,21 @@ SECRET_KEY = env.needed(
 )
 if len(SECRET_KEY) < 50:
     env.refuse("SECRET_KEY is shorter than 50 characters; make one with: openssl rand -base64 60")
+# Where the back office is: a path of its own, and if wished a host of its own (with the port, if there is one).
+ADMIN_PATH = env.text("ADMIN_PATH", "admin").strip("/") + "/"
+ADMIN_HOST = env.text("ADMIN_HOST").lower()
+if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,40}/", ADMIN_PATH):
+    env.refuse("ADMIN_PATH must be one word of small letters, digits and dashes, like admin or back-office.")
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [str(_public.hostname)]) + (
     ["localhost", "127.0.0.1", ".localhost"] if DEMO else []
 )
+ALLOWED_HOSTS += [ADMIN_HOST.split(":")[0]] if ADMIN_HOST else []
 _port = f":{_public.port}" if _public.port else ""
 _hosts = [
     f"*{host}" if host.startswith(".") else host for host in dict.fromkeys([str(_public.hostname), *ALLOWED_HOSTS])
 ]
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{host}{_port}" for host in _hosts]
+CSRF_TRUSTED_ORIGINS += [f"{_public.scheme}://{ADMIN_HOST}"] if ADMIN_HOST else []
 SOCKET_ORIGINS = [origin.replace("*.", ".") for origin in CSRF_TRUSTED_ORIGINS]  # Channels writes them so
 TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 1 if PRODUCTION else 0)
 
@@ -97,6 +105,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "adminops.middleware.Door",
+    "adminops.support.middleware.Helping",
     "telemed.accounts.middleware.Zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "telemed.accounts.policy.Gate",

@@ -15,7 +15,7 @@ handler500 = "telemed.portals.errors.broken"
 urlpatterns: list[Any] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("admin/", include("adminops.urls")),
+    path(settings.ADMIN_PATH, include("adminops.urls")),
     path("api/", include("telemed.api.urls")),
     path("", include("telemed.accounts.urls")),
     path("", include("telemed.portals.urls")),

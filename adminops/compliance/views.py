@@ -50,7 +50,9 @@ def review(request: HttpRequest, *, access_id: UUID, site: AdminSite) -> HttpRes
             messages.success(request, _("Reviewed. The patient is told what came of it."))
             return redirect("admin:emergencies")
     audit.record("read", "patients.emergency", row.pk, by=me(request), patient_id=row.patient_id, purpose="HOPERAT")
-    looks = AuditEvent.objects.filter(patient_id=row.patient_id, actor_id=row.doctor_id, purpose="BTG", at__gte=row.opened_at)
+    looks = AuditEvent.objects.filter(
+        patient_id=row.patient_id, actor_id=row.doctor_id, purpose="BTG", at__gte=row.opened_at
+    )
     context = {
         "title": _("Emergency access"), "row": row, "form": form, "why": REASONS.get(row.code, row.code), "now": clock.now(),
         "looks": looks.order_by("id")[:50], "own": row.doctor_id == request.user.pk,

@@ -108,7 +108,9 @@ def _facts(patient: Patient, access: EmergencyAccess) -> dict[str, Any]:
 def _written(request: HttpRequest, patient: Patient, access: EmergencyAccess) -> dict[str, Any]:
     """Signed notes and prescriptions, newest first, each with its line in the log."""
     notes = ClinicalNote.objects.filter(patient_id=patient.pk, signed_at__isnull=False).select_related("author")
-    papers = Prescription.objects.filter(patient=patient).exclude(state=PrescriptionState.DRAFT).select_related("doctor")
+    papers = (
+        Prescription.objects.filter(patient=patient).exclude(state=PrescriptionState.DRAFT).select_related("doctor")
+    )
     if not access.sensitive:
         notes = notes.exclude(consultation__appointment__in=Label.objects.on(Label.Kind.VISIT))
         papers = papers.exclude(pk__in=Label.objects.on(Label.Kind.PRESCRIPTION))

@@ -51,7 +51,9 @@ def day(request: HttpRequest) -> HttpResponse:
     since, until = clock.at(shown, time(), tz), clock.at(shown + timedelta(days=1), time(), tz)
     rows = _booked(doctor).filter(starts_at__gte=since, starts_at__lt=until).order_by("starts_at")
     for row in rows:
-        audit.record("read", "consultations.appointment", row.pk, by=me(request), patient_id=row.patient_id, purpose="HOPERAT")
+        audit.record(
+            "read", "consultations.appointment", row.pk, by=me(request), patient_id=row.patient_id, purpose="HOPERAT"
+        )
     context = {
         "doctor_shown": doctor, "doctors": Doctor.objects.desks_of(request.user), "section": "desk", "day": since, "now": clock.now(),
         "rows": rows, "earlier": shown - timedelta(days=1), "later": shown + timedelta(days=1),
@@ -72,8 +74,20 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
             return redirect("consultations:desk-move", appointment.pk)
         messages.success(request, _("The visit has its new time. Patient and doctor have been told."))
         return redirect("consultations:desk")
-    audit.record("read", "consultations.appointment", appointment.pk, by=me(request), patient_id=appointment.patient_id, purpose="HOPERAT")
-    context = {"appointment": appointment, "slots": _offers(appointment.visit_type, now), "section": "desk", "doctor_shown": appointment.doctor}
+    audit.record(
+        "read",
+        "consultations.appointment",
+        appointment.pk,
+        by=me(request),
+        patient_id=appointment.patient_id,
+        purpose="HOPERAT",
+    )
+    context = {
+        "appointment": appointment,
+        "slots": _offers(appointment.visit_type, now),
+        "section": "desk",
+        "doctor_shown": appointment.doctor,
+    }
     return render(request, "consultations/desk/move.html", context)
 
 

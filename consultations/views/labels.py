@@ -23,7 +23,10 @@ from telemed.core import audit, clock
 
 class LabelForm(forms.Form):
     codes = forms.MultipleChoiceField(
-        label=gettext_lazy("What is it about?"), choices=CODES.items, required=False, widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("What is it about?"),
+        choices=CODES.items,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
 
 
@@ -40,7 +43,13 @@ def label(request: HttpRequest, kind: str, source_id: UUID) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("consultations:clinic-patient", patient.pk)
     audit.record("read", "patients.label", source_id, by=me(request), patient_id=patient.pk)
-    context = {"doctor": doctor, "section": "patients", "form": form, "patient": patient, "kind": Label.Kind(kind).label}
+    context = {
+        "doctor": doctor,
+        "section": "patients",
+        "form": form,
+        "patient": patient,
+        "kind": Label.Kind(kind).label,
+    }
     return render(request, "consultations/clinic/label.html", context, status=422 if form.errors else 200)
 
 

@@ -7,31 +7,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('doctors', '0001_initial'),
+        ("doctors", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='doctor',
-            options={'permissions': [('run_practice', "May run this doctor's practice"), ('run_desk', "May keep this doctor's diary")], 'verbose_name': 'doctor', 'verbose_name_plural': 'doctors'},
+            name="doctor",
+            options={
+                "permissions": [
+                    ("run_practice", "May run this doctor's practice"),
+                    ("run_desk", "May keep this doctor's diary"),
+                ],
+                "verbose_name": "doctor",
+                "verbose_name_plural": "doctors",
+            },
         ),
         migrations.CreateModel(
-            name='DeskInvite',
+            name="DeskInvite",
             fields=[
-                ('id', models.UUIDField(default=telemed.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, verbose_name='email')),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('accepted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('doctor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='desk', to='doctors.doctor')),
+                (
+                    "id",
+                    models.UUIDField(default=telemed.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("email", models.EmailField(max_length=254, verbose_name="email")),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "accepted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "doctor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="desk", to="doctors.doctor"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('doctor', 'email'), name='desk_invited_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)), fields=("doctor", "email"), name="desk_invited_once"
+                    )
+                ],
             },
         ),
     ]

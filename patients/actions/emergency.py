@@ -84,5 +84,7 @@ def review(row: EmergencyAccess, outcome: str, *, decision: str, by: User, now: 
         raise Reviewed
     kept.reviewed_at, kept.reviewed_by, kept.outcome, kept.decision = now, by, outcome, decision
     kept.save(update_fields=["reviewed_at", "reviewed_by", "outcome", "decision"])
-    audit.record("verify", "patients.emergency", kept.pk, by=by, patient_id=kept.patient_id, purpose="HOPERAT", outcome=outcome)
+    audit.record(
+        "verify", "patients.emergency", kept.pk, by=by, patient_id=kept.patient_id, purpose="HOPERAT", outcome=outcome
+    )
     events.publish("patients.emergency.reviewed", kept.pk, by=by.pk, now=now)

@@ -75,8 +75,12 @@ def table() -> dict[str, Rule]:
 
 
 def name_of(match: ResolverMatch) -> str:
-    """What the table calls a route: its name, or its path when it has none."""
-    return match.view_name if match.url_name else match.route
+    """What the table calls a route: its name, or its path when it has none. The back office may live elsewhere."""
+    if match.url_name:
+        return match.view_name
+    route = str(match.route)
+    inside = route.startswith(settings.ADMIN_PATH)
+    return f"admin/{route.removeprefix(settings.ADMIN_PATH)}" if inside else route
 
 
 def rule_for(name: str) -> Rule:

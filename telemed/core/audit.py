@@ -53,6 +53,7 @@ class Actor(Protocol):
 
 
 NOWHERE = Origin()
+_acting: ContextVar["Actor | None"] = ContextVar("audit_acting", default=None)
 _origin: ContextVar[Origin] = ContextVar("audit_origin")
 
 
@@ -73,6 +74,16 @@ def at_clinic(clinic_id: UUID) -> Iterator[None]:
         yield
     finally:
         _origin.reset(token)
+
+
+@contextmanager
+def acting(actor: "Actor") -> Iterator[None]:
+    """Whatever is written inside was seen by ``actor``, even when the pages are somebody else's."""
+    token = _acting.set(actor)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
 
 
 def record(
@@ -102,7 +113,7 @@ def line(
     outcome: str = "done",
 ) -> AuditEvent:
     """The row of ``record``, not yet written, for statements that insert it themselves."""
-    where, at = _origin.get(NOWHERE), clock.now()
+    where, at, by = _origin.get(NOWHERE), clock.now(), _acting.get() or by
     facts = {
         "at": at.isoformat(), "actor_id": str(by.pk) if by else None, "actor_role": by.role if by else "system",
         "action": action, "patient_id": str(patient_id) if patient_id else None, "entity": entity,

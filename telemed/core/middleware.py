@@ -39,7 +39,7 @@ class Origin:
         request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
         channel = (
             "admin"
-            if request.path_info.startswith("/admin/")
+            if request.path_info.startswith(f"/{settings.ADMIN_PATH}")
             else "api"
             if request.path_info.startswith("/api/")
             else "web"
@@ -88,7 +88,7 @@ class ContentPolicy(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        if request.path_info.startswith("/admin/") and not report_only:
+        if request.path_info.startswith(f"/{settings.ADMIN_PATH}") and not report_only:
             parts.replace = {"script-src": [SELF], "style-src": [SELF]}
         return parts
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemed.portals import views
+from telemed.portals import helping, views
 
 app_name = "portals"
 urlpatterns = [
@@ -9,6 +9,7 @@ urlpatterns = [
     path("home/", views.home, name="home"),
     path("clinic/", views.clinic, name="clinic"),
     path("account/", views.account, name="account"),
+    path("account/help/", helping.helping, name="helping"),
     path("notifications/", views.notifications, name="notifications"),
     path("help/", views.text_page, {"name": "help"}, name="help"),
     path("accessibility/", views.text_page, {"name": "accessibility"}, name="accessibility"),

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -24,7 +25,7 @@ from patients.models import TimelineEntry
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import PreferencesForm
 from telemed.accounts.models import User
-from telemed.core import clock
+from telemed.core import clock, links
 from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
 
@@ -87,7 +88,7 @@ def start(request: HttpRequest) -> HttpResponse:
     """Everyone to the portal that is theirs."""
     user: Any = request.user
     if user.is_staff:
-        return redirect("admin:index")
+        return redirect(links.reachable(reverse("admin:index")))
     if user.role == User.Role.DOCTOR:
         if Doctor.objects.for_user(user).listed().exists():
             return redirect("portals:clinic")
@@ -145,7 +146,7 @@ def account(request: HttpRequest) -> HttpResponse:
     form = PreferencesForm(initial={"language": user.language, "time_zone": user.time_zone})
     patient = profile.record_of(user, now=clock.now()) if user.role == User.Role.PATIENT else None
     return render(
-        request, "pages/account.html", {"form": form, "patient": patient, "section": "account", **_shell(user)}
+        request, "pages/account.html", {"form": form, "patient": patient, "section": "account", **shell_of(user)}
     )
 
 
@@ -157,7 +158,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "pages/notifications.html",
-        {"messages_shown": messages, "section": "notifications", **_shell(request.user)},
+        {"messages_shown": messages, "section": "notifications", **shell_of(request.user)},
     )
 
 
@@ -212,7 +213,7 @@ def _devices_checked(upcoming: list[Appointment]) -> bool:
     return seats.filter(devices__isnull=False).exists()
 
 
-def _shell(user: Any) -> dict[str, Any]:
+def shell_of(user: Any) -> dict[str, Any]:
     """The shell of a page that people of every role have."""
     if user.role == User.Role.PATIENT:
         return {"shell": "portals/patient.html"}

@@ -52,7 +52,9 @@ def chart(client: Client, patient: Patient) -> Answer:
 @pytest.fixture
 def written(visit: Appointment, lina: Doctor, now: datetime) -> Consultation:
     """Amira's visit with a signed note of Dr Lina."""
-    room = Consultation.objects.select_related("appointment__doctor", "appointment__patient__user").get(appointment=visit)
+    room = Consultation.objects.select_related("appointment__doctor", "appointment__patient__user").get(
+        appointment=visit
+    )
     words = notes.Written("Pounding headache", "Pressure 150 over 95", "One tablet a day", {"I10": False})
     from consultations.models import Diagnosis
 
@@ -104,7 +106,11 @@ def test_nothing_can_be_written(written: Consultation, amira: Patient, urgent: C
     visit = written.appointment_id
     for method in ("post", "put", "patch", "delete"):
         assert getattr(urgent, method)(f"/clinic/emergency/{amira.pk}/").status_code == 405
-    for place in (f"/clinic/visits/{visit}/note/", f"/clinic/visits/{visit}/note/sign/", f"/clinic/visits/{visit}/cancel/"):
+    for place in (
+        f"/clinic/visits/{visit}/note/",
+        f"/clinic/visits/{visit}/note/sign/",
+        f"/clinic/visits/{visit}/cancel/",
+    ):
         assert urgent.post(place, {"complaint": "x", "revision": "1"}).status_code == 404
     for place in (f"/clinic/patients/{amira.pk}/", f"/clinic/visits/{visit}/", f"/clinic/visits/{visit}/room/"):
         assert urgent.get(place).status_code == 404
@@ -118,7 +124,9 @@ def test_a_doctor_of_an_old_visit_writes_nothing_in_an_emergency(
     assert ask(client, amira).status_code == 302
     assert chart(client, amira).status_code == 200
     assert client.get(f"/clinic/visits/{written.appointment_id}/note/").status_code == 404
-    assert client.put(f"/api/consultations/{written.pk}/note/", "{}", content_type="application/json").status_code == 404
+    assert (
+        client.put(f"/api/consultations/{written.pk}/note/", "{}", content_type="application/json").status_code == 404
+    )
 
 
 def test_it_closes_by_itself_after_thirty_minutes(amira: Patient, urgent: Client, time: Time) -> None:
@@ -145,25 +153,34 @@ def test_only_that_record_and_only_for_that_doctor(
 
 
 @pytest.mark.parametrize("who", ["patient", "suspended", "desk", "admin"])
-def test_only_a_verified_doctor_may(who: str, amira: Patient, mateo: Patient, other: Doctor, lina: Doctor, browse: Browse, now: datetime) -> None:
+def test_only_a_verified_doctor_may(
+    who: str, amira: Patient, mateo: Patient, other: Doctor, lina: Doctor, browse: Browse, now: datetime
+) -> None:
     from doctors.actions import practice
 
     boss = cast.staff("boss@example.com")
     practice.decide(other, "suspended", reason="x", by=boss, now=now)
     from tests.consultations.test_front_desk import helper
 
-    person = {"patient": mateo.user, "suspended": other.user, "admin": boss}.get(who) or helper(lina, "h@example.com", now)
+    person = {"patient": mateo.user, "suspended": other.user, "admin": boss}.get(who) or helper(
+        lina, "h@example.com", now
+    )
     client = cast.prove(browse(person), person, now=now, proof="password")
     answer = ask(client, amira)
     assert answer.status_code == 404 or answer["Location"].startswith("/account/again/")
     assert EmergencyAccess.objects.count() == 0
 
 
-def test_patient_and_privacy_officer_are_told_at_once(amira: Patient, urgent: Client, privacy: User, browse: Browse) -> None:
+def test_patient_and_privacy_officer_are_told_at_once(
+    amira: Patient, urgent: Client, privacy: User, browse: Browse
+) -> None:
     ask(urgent, amira)
     deliver()
     told = Message.objects.filter(channel="email").order_by("kind")
-    assert [(row.kind, row.address) for row in told] == [("emergency.opened", "privacy@example.com"), ("record.emergency", "amira@example.com")]
+    assert [(row.kind, row.address) for row in told] == [
+        ("emergency.opened", "privacy@example.com"),
+        ("record.emergency", "amira@example.com"),
+    ]
     assert all(secret not in row.body for row in told for secret in ("Amira", "unconscious", "Penicillin"))
     mine = browse(amira.user)
     assert "Your record was opened in an emergency" in mine.get("/notifications/").content.decode()
@@ -171,7 +188,9 @@ def test_patient_and_privacy_officer_are_told_at_once(amira: Patient, urgent: Cl
     assert ("Dr Other Person" in page, "opened in an emergency" in page) == (True, True)
 
 
-def test_every_read_says_that_the_glass_was_broken(written: Consultation, amira: Patient, other: Doctor, urgent: Client) -> None:
+def test_every_read_says_that_the_glass_was_broken(
+    written: Consultation, amira: Patient, other: Doctor, urgent: Client
+) -> None:
     ask(urgent, amira)
     chart(urgent, amira)
     rows = AuditEvent.objects.filter(actor_id=other.user_id, patient_id=amira.pk).order_by("id")
@@ -203,7 +222,9 @@ def test_another_person_reviews_it_and_the_patient_hears(
     assert Message.objects.filter(kind="record.reviewed", address__isnull=False).count() == 1
 
 
-def test_an_overdue_review_is_said_once_to_who_must_do_it(amira: Patient, urgent: Client, privacy: User, time: Time) -> None:
+def test_an_overdue_review_is_said_once_to_who_must_do_it(
+    amira: Patient, urgent: Client, privacy: User, time: Time
+) -> None:
     from adminops.tasks import tidy
 
     ask(urgent, amira)
@@ -212,7 +233,10 @@ def test_an_overdue_review_is_said_once_to_who_must_do_it(amira: Patient, urgent
     time.move(hours=73)
     tidy()
     tidy()
-    assert sorted(Message.objects.filter(kind="emergency.overdue").values_list("channel", flat=True)) == ["email", "inbox"]
+    assert sorted(Message.objects.filter(kind="emergency.overdue").values_list("channel", flat=True)) == [
+        "email",
+        "inbox",
+    ]
 
 
 def test_nobody_reviews_their_own(amira: Patient, other: Doctor, urgent: Client, now: datetime) -> None:
@@ -229,7 +253,10 @@ def test_nobody_reviews_their_own(amira: Patient, other: Doctor, urgent: Client,
 def test_other_staff_see_no_emergency(role: str, amira: Patient, urgent: Client, browse: Browse) -> None:
     ask(urgent, amira)
     client, row = office(browse, cast.staff(f"{role}@example.com", role)), EmergencyAccess.objects.get()
-    assert [client.get(place).status_code for place in ("/admin/emergencies/", f"/admin/emergencies/{row.pk}/")] == [403, 403]
+    assert [client.get(place).status_code for place in ("/admin/emergencies/", f"/admin/emergencies/{row.pk}/")] == [
+        403,
+        403,
+    ]
 
 
 # --- labels -----------------------------------------------------------------------------------------------------------------
@@ -277,7 +304,9 @@ def test_a_doctor_sets_and_takes_labels(written: Consultation, amira: Patient, l
 
 
 @pytest.mark.parametrize("who", ["other", "amira", "mateo"])
-def test_a_stranger_sets_no_label(who: str, written: Consultation, amira: Patient, request: pytest.FixtureRequest, browse: Browse) -> None:
+def test_a_stranger_sets_no_label(
+    who: str, written: Consultation, amira: Patient, request: pytest.FixtureRequest, browse: Browse
+) -> None:
     client, condition = browse(request.getfixturevalue(who).user), Condition.objects.filter(patient=amira).get()
     for place in (f"/clinic/labels/visit/{written.appointment_id}/", f"/clinic/labels/condition/{condition.pk}/"):
         assert (client.get(place).status_code, client.post(place, {"codes": ["PSY"]}).status_code) == (404, 404)

@@ -68,7 +68,9 @@ def test_the_desk_of_one_doctor_sees_nothing_of_another(
 
 
 @pytest.mark.parametrize("who", ["amira", "mateo", "other"])
-def test_who_keeps_no_diary_finds_no_desk(who: str, visit: Appointment, request: pytest.FixtureRequest, browse: Browse) -> None:
+def test_who_keeps_no_diary_finds_no_desk(
+    who: str, visit: Appointment, request: pytest.FixtureRequest, browse: Browse
+) -> None:
     client = browse(request.getfixturevalue(who).user)
     places = ("/clinic/desk/", "/clinic/desk/book/", f"/clinic/desk/visits/{visit.pk}/move/")
     assert [client.get(place).status_code for place in places] == [404, 404, 404]
@@ -119,14 +121,20 @@ def test_a_time_is_kept_for_a_known_patient_who_confirms_it(
     chosen = re.findall(r'name="slot" value="([^"]+)"', page)[30]
     front.post("/clinic/desk/book/", {"patient": amira.pk, "kind": kind.pk, "slot": chosen})
     held = Appointment.objects.get(state="held")
-    assert (held.patient, held.booked_by, held.hold_expires_at) == (amira, hana, min(clock.now() + timedelta(hours=24), held.starts_at - timedelta(minutes=30)))
+    assert (held.patient, held.booked_by, held.hold_expires_at) == (
+        amira,
+        hana,
+        min(clock.now() + timedelta(hours=24), held.starts_at - timedelta(minutes=30)),
+    )
     deliver()
     told = Message.objects.get(kind="visit.kept", channel="email")
     assert (told.address, told.link) == ("amira@example.com", f"/book/{held.pk}/reason/")
     assert browse(amira.user).get(told.link).status_code == 200
 
 
-def test_a_stranger_cannot_be_booked_from_the_desk(visit: Appointment, mateo: Patient, lina: Doctor, front: Client) -> None:
+def test_a_stranger_cannot_be_booked_from_the_desk(
+    visit: Appointment, mateo: Patient, lina: Doctor, front: Client
+) -> None:
     kind = VisitType.objects.get(doctor=lina)
     answer = front.post("/clinic/desk/book/", {"patient": mateo.pk, "kind": kind.pk})
     assert (answer.status_code, "Mateo" in answer.content.decode()) == (422, False)
@@ -196,5 +204,7 @@ def test_the_diary_takes_as_many_queries_for_three_visits_as_the_lines_it_writes
         front.get("/clinic/desk/")
         with CaptureQueriesContext(connection) as queries:
             front.get("/clinic/desk/")
-        counts.append(len([row for row in queries if "core_auditevent" not in row["sql"] and "core_datakey" not in row["sql"]]))
+        counts.append(
+            len([row for row in queries if "core_auditevent" not in row["sql"] and "core_datakey" not in row["sql"]])
+        )
     assert counts[0] == counts[1]

@@ -7,6 +7,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from telemed.core import links
 from telemed.notifications.gateways import TransportError
 from telemed.notifications.models import Message
 
@@ -36,7 +37,7 @@ class Email:
 
 
 def text(message: Message) -> str:
-    link = f"\n\n{settings.PUBLIC_URL}{message.link}" if message.link else ""
+    link = f"\n\n{links.absolute(message.link)}" if message.link else ""
     return f"{message.body}{link}\n"
 
 
@@ -44,5 +45,5 @@ def html(message: Message) -> str:
     with translation.override(message.language):
         return render_to_string(
             "emails/message.html",
-            {"message": message, "url": f"{settings.PUBLIC_URL}{message.link}" if message.link else ""},
+            {"message": message, "url": links.absolute(message.link) if message.link else ""},
         )

@@ -8,6 +8,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from telemed.core import links
 from telemed.notifications.gateways import TransportError
 from telemed.notifications.models import Message
 
@@ -29,7 +30,7 @@ class Twilio:
         self.client = Client(settings.TWILIO["account_sid"], settings.TWILIO["auth_token"], http_client=http)
 
     def send(self, message: Message) -> str:
-        words = f"{message.body} {settings.PUBLIC_URL}{message.link}" if message.link else message.body
+        words = f"{message.body} {links.absolute(message.link)}" if message.link else message.body
         try:
             sent = self.client.messages.create(to=message.address, from_=settings.TWILIO["sender"], body=words)
         except TwilioRestException as error:
