@@ -38,7 +38,7 @@ class Seen:
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         sight = self.sight(request)
-        return [name if self._open(name, level) else sight.column(name) for name, level in sight.names.items()]
+        return [name if self._open(name, level) else sight.line(name) for name, level in sight.names.items()]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [shown for shown in self.get_fields(request, obj) if callable(shown)]

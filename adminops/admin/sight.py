@@ -47,9 +47,13 @@ class Sight:
         return all(self.level(path) in (VISIBLE, CHANGE) for path in paths)
 
     def column(self, name: str) -> Column:
-        """The column or read-only line that shows the field as far as it is seen."""
+        """The column that shows the field as far as it is seen."""
+        return _column(self.model, name, self.level(name), linked=False)
+
+    def line(self, name: str) -> Column:
+        """The same as a read-only line of a form, with a link to the row that it points to."""
         field: Any = self.model._meta.get_field(name)
-        return _column(self.model, name, self.level(name), _one(field) and self._opens(field.related_model))
+        return _column(self.model, name, self.level(name), linked=_one(field) and self._opens(field.related_model))
 
     def _opens(self, model: type[Model]) -> bool:
         """Whether a link leads to a page that this person may open."""
@@ -77,7 +81,7 @@ def _one(field: Any) -> bool:
 
 
 @cache
-def _column(model: type[Model], name: str, level: str, linked: bool) -> Column:
+def _column(model: type[Model], name: str, level: str, *, linked: bool) -> Column:
     """The same function for the same question, because the admin recognises read-only fields by identity."""
     field: Any = model._meta.get_field(name)
 

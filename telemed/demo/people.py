@@ -119,5 +119,7 @@ STAFF = {
     f"support@{DOMAIN}": ("Grace Bello", "support"),
     f"finance@{DOMAIN}": ("Leo Brandt", "finance"),
 }
+# Who keeps whose diary: address, name, doctor.
+DESK = (f"hana@{DOMAIN}", "Hana Idris", f"lina@{DOMAIN}")
 EVERYONE: list[DemoPerson] = [*PATIENTS, *DOCTORS]
-EMAILS = [*(person.email for person in EVERYONE), *STAFF]
+EMAILS = [*(person.email for person in EVERYONE), DESK[0], *STAFF]

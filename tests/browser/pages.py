@@ -10,6 +10,8 @@ from playwright.sync_api import Page
 from telemed.run import Stack
 
 NOBODY, PATIENT, DOCTOR, STAFF = "", "Amira Osman", "Dr Lina Haddad", "Sam Okafor"
+DESK, SUPPORT, PRIVACY = "Hana Idris", "Grace Bello", "Ines Duarte"
+OFFICE = (STAFF, SUPPORT, PRIVACY)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ ROWS = [
     Row("accounts:mobile", PATIENT, "/account/mobile/"),
     Row("accounts:passkey-new", PATIENT, "/account/passkeys/new/"),
     Row("accounts:authenticator", PATIENT, "/account/authenticator/"),
+    Row("portals:helping", PATIENT, "/account/help/"),
     Row("patients:profile", PATIENT, "/account/profile/"),
     Row("patients:record", PATIENT, "/record/"),
     Row("patients:sharing", PATIENT, "/record/sharing/"),
@@ -73,6 +76,11 @@ ROWS = [
     Row("consultations:prescription-cancel", DOCTOR, "/clinic/prescriptions/{prescription}/cancel/"),
     Row("consultations:clinic-threads", DOCTOR, "/clinic/messages/"),
     Row("consultations:clinic-thread", DOCTOR, "/clinic/messages/{thread}/"),
+    Row("consultations:label", DOCTOR, "/clinic/labels/visit/{held}/"),
+    Row("consultations:desk", DESK, "/clinic/desk/"),
+    Row("consultations:desk-book", DESK, "/clinic/desk/book/"),
+    Row("consultations:desk-move", DESK, "/clinic/desk/visits/{coming}/move/"),
+    Row("portals:account", DESK, "/account/"),
     Row("doctors:availability", DOCTOR, "/clinic/availability/"),
     Row("doctors:settings", DOCTOR, "/clinic/settings/"),
     Row("doctors:application", DOCTOR, "/clinic/apply/"),
@@ -81,6 +89,15 @@ ROWS = [
     Row("accounts:authenticator", STAFF, "/account/authenticator/"),
     Row("admin:index", STAFF, "/admin/"),
     Row("admin:dashboard", STAFF, "/admin/dashboard/"),
+    Row("admin:roles", STAFF, "/admin/roles/"),
+    Row("admin:approvals", STAFF, "/admin/approvals/"),
+    Row("admin:approval-ask", STAFF, "/admin/approvals/ask/"),
+    Row("admin:help", SUPPORT, "/admin/help/"),
+    Row("admin:accounts_user_changelist", SUPPORT, "/admin/accounts/user/"),
+    Row("admin:patients_patient_changelist", SUPPORT, "/admin/patients/patient/"),
+    Row("admin:emergencies", PRIVACY, "/admin/emergencies/"),
+    Row("admin:approvals", PRIVACY, "/admin/approvals/"),
+    Row("admin:roles", PRIVACY, "/admin/roles/"),
     Row("admin:verify", STAFF, "/admin/doctors/verify/"),
     Row("admin:decide", STAFF, "/admin/doctors/verify/{applicant}/"),
     Row("admin:accounts_user_changelist", STAFF, "/admin/accounts/user/"),
@@ -96,11 +113,11 @@ ON_THE_WAY = {
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
-    "billing:demo-step",
+    "billing:demo-step", "consultations:emergency", "consultations:emergency-chart", "doctors:desk-join",
 }  # fmt: skip
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
 NO_PAGE = {
-    "consultations:clinic-visit-cancel",
+    "consultations:clinic-visit-cancel", "consultations:emergency-close",
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",

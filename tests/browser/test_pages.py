@@ -4,7 +4,7 @@ import pytest
 
 from telemed.run import Stack
 from tests.browser import looks, pages
-from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
+from tests.browser.pages import DESK, DOCTOR, NOBODY, OFFICE, PATIENT
 from tests.browser.people import NARROW, WIDE, People
 from tests.test_access import every_url
 
@@ -19,7 +19,7 @@ def test_every_page_has_a_row() -> None:
     assert names - known == set()
 
 
-@pytest.mark.parametrize("who", [NOBODY, PATIENT, DOCTOR, STAFF])
+@pytest.mark.parametrize("who", [NOBODY, PATIENT, DOCTOR, DESK, *OFFICE])
 def test_every_page_is_for_everyone_on_any_screen_in_any_light(people: People, stack: Stack, who: str) -> None:
     page = people.demo(who, viewport=NARROW) if who else people.browser(viewport=NARROW)
     page.emulate_media(reduced_motion="reduce")  # colours change at once
@@ -27,7 +27,7 @@ def test_every_page_is_for_everyone_on_any_screen_in_any_light(people: People, s
     for row in pages.opened(page, who, pages.ids(stack)):
         found += [f"{row.path} {flaw}" for flaw in looks.flaws(page)]
         page.set_viewport_size(SMALLEST)  # type: ignore[arg-type]
-        if who != STAFF and (wide := looks.overflow(page)) > 0:
+        if who not in OFFICE and (wide := looks.overflow(page)) > 0:
             found.append(f"{row.path} is {wide} px too wide for a small phone")
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size(WIDE)  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def test_every_page_is_for_everyone_on_any_screen_in_any_light(people: People, s
     assert "\n".join(found) == ""
 
 
-@pytest.mark.parametrize("who", [NOBODY, PATIENT, DOCTOR])
+@pytest.mark.parametrize("who", [NOBODY, PATIENT, DOCTOR, DESK])
 def test_every_page_holds_in_arabic(people: People, stack: Stack, who: str) -> None:
     page = people.demo(who, viewport=NARROW) if who else people.browser(viewport=NARROW)
     pages.speak(page, stack, "ar")

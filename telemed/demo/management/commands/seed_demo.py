@@ -7,7 +7,8 @@ from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from doctors.actions import practice
+from doctors.actions import desk, practice
+from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.actions import consents, profile
 from telemed.accounts.actions import factors, members
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             forget_clinics()
             for doctor in people.DOCTORS:
                 _doctor(doctor, admin)
+            _desk()
             for patient in people.PATIENTS:
                 _patient(patient)
             visits = history.live(now=clock.now())
@@ -84,6 +86,15 @@ def _doctor(person: people.DemoDoctor, admin: User) -> None:
     practice.set_hours(doctor, hours, by=user)
     if person.verified:
         practice.decide(doctor, DoctorState.VERIFIED, reason="Register looked up (demo)", by=admin, now=now)
+
+
+def _desk() -> None:
+    """Somebody at the front desk of a doctor."""
+    email, name, doctor_email = people.DESK
+    doctor, now = Doctor.objects.select_related("user").get(user__email=doctor_email), clock.now()
+    user = _member(email, doctor.time_zone, "en")
+    User.objects.filter(pk=user.pk).update(name=name)
+    desk.accept(desk.invite(doctor, email, by=doctor.user, now=now), by=user, now=now)
 
 
 def _patient(person: people.DemoPatient) -> None:
