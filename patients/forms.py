@@ -159,7 +159,7 @@ class EmergencyForm(forms.Form):
     """Whose record, and why now. Both the number and the birth date must be right."""
 
     number = forms.CharField(
-        label=_("Record number"), max_length=20, help_text=_("Nine digits, on every letter of ours: 204 118 530"),
+        label=_("Record number"), max_length=20, help_text=_("Nine digits, for example 204 118 530"),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )  # fmt: skip
     birth_date = BirthDateField(label=_("Date of birth"), help_text=_("For example 27 3 1985"))

@@ -37,9 +37,11 @@ class KeepForm(forms.Form):
         super().__init__(*args, **options)
         people: Any = self.fields["patient"]
         people.queryset = Patient.objects.filter(appointments__in=_booked(doctor)).distinct().select_related("user")
+        people.empty_label = kinds_label = _("Choose")
         people.label_from_instance = lambda row: f"{row.name} · {row.number}"
         kinds: Any = self.fields["kind"]
         kinds.queryset = doctor.visit_types.bookable().order_by("price")
+        kinds.empty_label = kinds_label
         kinds.label_from_instance = lambda row: row.name
 
 

@@ -8,13 +8,13 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from consultations.actions import notes
-from consultations.models import Appointment, Consultation
+from consultations.models import Appointment, Consultation, Prescription, PrescriptionItem
 from doctors.models import Doctor
 from patients.actions import emergency, labels
 from patients.models import Condition, EmergencyAccess, Grant, Label, Patient
 from telemed.accounts.models import User
 from telemed.core import clock, events
-from telemed.core.models import AuditEvent, Delivery
+from telemed.core.models import AuditEvent, Delivery, StoredFile
 from telemed.notifications.models import Message
 from tests import cast
 from tests.adminops.test_roles import office
@@ -70,6 +70,27 @@ def test_a_record_is_opened_for_reading_with_a_banner(written: Consultation, ami
     page = chart(urgent, amira).content.decode()
     wanted = ("Amira Osman", "Penicillin", "High blood pressure", "Pressure 150 over 95", "for reading only", "30:00")
     assert [said for said in wanted if said not in page] == []
+
+
+def test_prescriptions_are_read_as_sentences(visit: Appointment, lina: Doctor, amira: Patient, urgent: Client, now: datetime) -> None:
+    room = Consultation.objects.select_related("appointment__doctor", "appointment__patient").get(appointment=visit)
+    dose = {"medicine": "x", "name": "amlodipine", "group": "", "form": "tablet", "strength": "5 mg", "amount": "1", "unit": "tablet",
+            "route": "mouth", "frequency": "once", "days": "28", "as_needed": False, "reason": "", "most": "", "note": "", "quantity": "28",
+            "supply": "tablet", "concerns": [], "override": None}  # fmt: skip
+    row = Prescription.objects.create(
+        consultation=room, patient=amira, doctor=lina, reference="RX-1", advice="", created_at=now, updated_at=now
+    )
+    PrescriptionItem.objects.create(prescription=row, patient_id=amira.pk, position=1, dose=dose)
+    pdf = StoredFile.objects.create(
+        patient_id=amira.pk, purpose="rx", name="x", content_type="application/pdf", size=1, sha256=b"", key=b"", created_at=now
+    )
+    facts = {"signed_at": now, "valid_until": now.date(), "verification": b"0" * 16, "pdf": pdf}
+    Prescription.objects.filter(pk=row.pk).update(state="signed", **facts)
+    ask(urgent, amira)
+    page = chart(urgent, amira).content.decode()
+    assert ("amlodipine" in page, "once a day" in page, "Line(" in page) == (True, True, False)
+    labels.put(amira, Label.Kind.PRESCRIPTION, row.pk, ["SEX"], by=lina.user, now=now)
+    assert "amlodipine" not in chart(urgent, amira).content.decode()
 
 
 def test_without_fresh_proof_nothing_is_asked(amira: Patient, other: Doctor, browse: Browse) -> None:
