@@ -11,7 +11,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from billing.models import Payment
 from consultations.models import Appointment, Consultation, Prescription
-from doctors.actions import practice
+from doctors.actions import desk, practice
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.models import Grant, Patient
@@ -37,7 +37,7 @@ OF_DOCTORS = (
 )  # fmt: skip
 PERSONAS = (
     "nobody", "amira", "mateo", "lina", "other", "former", "applicant", "suspended", "clerk", "clerk without a factor",
-    "admin", "admin without a factor", "disabled",
+    "admin", "admin without a factor", "disabled", "desk", "support",
 )  # fmt: skip
 
 
@@ -94,6 +94,8 @@ def persona(
         reaches = {"amira": OF_VISITS, "mateo": OF_VISITS}.get(name, ())
         mine = {"lina": "amira", "other": "mateo"}.get(name, name)
         reached = {of: {mine} for of in reaches or (OF_DOCTORS if name in ("lina", "other") else ())}
+        if name == "desk":
+            reached = {"consultations.appointment": {"amira"}}
         if name == "disabled":
             User.objects.filter(pk=user.pk).update(is_active=False)
             return Persona(name, user, client, frozenset({policy.ANYONE}))
@@ -135,6 +137,13 @@ def _clerk(**_: Any) -> User:
     return User.objects.get_or_create(email="clerk@example.com", defaults=facts)[0]
 
 
+def _desk(*, lina: Doctor, now: datetime, **_: Any) -> User:
+    """Who keeps the diary of Dr Lina."""
+    user = User.objects.get_or_create(email="desk@example.com")[0]
+    desk.accept(desk.invite(lina, "desk@example.com", by=lina.user, now=now), by=user, now=now)
+    return User.objects.get(pk=user.pk)
+
+
 MAKERS: dict[str, Callable[..., User]] = {
     "amira": lambda amira, **_: amira.user,
     "mateo": lambda mateo, **_: mateo.user,
@@ -147,6 +156,8 @@ MAKERS: dict[str, Callable[..., User]] = {
     "clerk without a factor": _clerk,
     "admin": lambda admin, **_: admin,
     "admin without a factor": lambda admin, **_: admin,
+    "desk": _desk,
+    "support": lambda **_: cast.staff("support@example.com", "support"),
     "disabled": lambda mateo, **_: mateo.user,
 }
 

@@ -7,7 +7,9 @@ from patients.models import EmergencyAccess
 
 
 class ReviewForm(forms.Form):
-    outcome = forms.ChoiceField(label=_("Opening this record"), choices=EmergencyAccess.Outcome, widget=forms.RadioSelect)
+    outcome = forms.ChoiceField(
+        label=_("Opening this record"), choices=EmergencyAccess.Outcome, widget=forms.RadioSelect
+    )
     decision = forms.CharField(
         label=_("What you checked"),
         max_length=1000,

@@ -25,7 +25,7 @@ def number(stack: Stack, email: str) -> str:
 def sound(page: Page) -> None:
     """No barrier in either theme, on a small phone nothing runs over the edge."""
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.wait_for_timeout(100)
         assert looks.flaws(page) == []
     page.set_viewport_size({"width": 320, "height": 640})

@@ -11,7 +11,13 @@ pytestmark = pytest.mark.browser
 CLINICAL = ("hypertension", "I10", "amlodipine", "Headaches", "Penicillin", "High blood pressure", "148/94")
 TABLES = ("accounts/user", "patients/patient", "consultations/appointment", "billing/payment", "billing/refund",
           "notifications/message", "doctors/doctor", "consultations/reminder")  # fmt: skip
-CLOSED = ("consultations/prescription", "core/auditevent", "patients/consent", "patients/grant", "consultations/diagnosis")
+CLOSED = (
+    "consultations/prescription",
+    "core/auditevent",
+    "patients/consent",
+    "patients/grant",
+    "consultations/diagnosis",
+)
 
 
 def says_nothing_clinical(page: Page) -> None:

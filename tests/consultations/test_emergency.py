@@ -72,7 +72,9 @@ def test_a_record_is_opened_for_reading_with_a_banner(written: Consultation, ami
     assert [said for said in wanted if said not in page] == []
 
 
-def test_prescriptions_are_read_as_sentences(visit: Appointment, lina: Doctor, amira: Patient, urgent: Client, now: datetime) -> None:
+def test_prescriptions_are_read_as_sentences(
+    visit: Appointment, lina: Doctor, amira: Patient, urgent: Client, now: datetime
+) -> None:
     room = Consultation.objects.select_related("appointment__doctor", "appointment__patient").get(appointment=visit)
     dose = {"medicine": "x", "name": "amlodipine", "group": "", "form": "tablet", "strength": "5 mg", "amount": "1", "unit": "tablet",
             "route": "mouth", "frequency": "once", "days": "28", "as_needed": False, "reason": "", "most": "", "note": "", "quantity": "28",
@@ -82,7 +84,14 @@ def test_prescriptions_are_read_as_sentences(visit: Appointment, lina: Doctor, a
     )
     PrescriptionItem.objects.create(prescription=row, patient_id=amira.pk, position=1, dose=dose)
     pdf = StoredFile.objects.create(
-        patient_id=amira.pk, purpose="rx", name="x", content_type="application/pdf", size=1, sha256=b"", key=b"", created_at=now
+        patient_id=amira.pk,
+        purpose="rx",
+        name="x",
+        content_type="application/pdf",
+        size=1,
+        sha256=b"",
+        key=b"",
+        created_at=now,
     )
     facts = {"signed_at": now, "valid_until": now.date(), "verification": b"0" * 16, "pdf": pdf}
     Prescription.objects.filter(pk=row.pk).update(state="signed", **facts)
