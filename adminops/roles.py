@@ -33,6 +33,7 @@ class Role:
     sees: str
     granted_by: str
     second_person: bool = False
+    like: str = ""  # sees of every field what this role sees
     tasks: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
 
@@ -55,7 +56,8 @@ class Book:
     def level(self, model: str, name: str, roles: Iterable[str]) -> str:
         """The most that one of ``roles`` may do with the field."""
         row = self.fields.get(model, {}).get(name, {})
-        return max((row.get(role, ABSENT) for role in roles), key=LEVELS.index, default=ABSENT)
+        found = (row.get(role, ABSENT) for role in roles)
+        return max((level for level in found if level in LEVELS), key=LEVELS.index, default=ABSENT)
 
     def names(self, model: str, roles: Iterable[str]) -> dict[str, str]:
         """Every field that is not absent, in the order of the file, with its level."""
@@ -68,7 +70,7 @@ def parse(text: str) -> Book:
     """Raises KeyError, TypeError or ValueError when the file is not what it should be; ``faults`` checks what it says."""
     raw = yaml.safe_load(text)
     roles = {key: _role(key, facts) for key, facts in raw["roles"].items()}
-    staff = [key for key, role in roles.items() if role.portal == "admin"]
+    staff = {key: role.like for key, role in roles.items() if role.portal == "admin"}
     fields = {model: dict(_rows(rows, staff)) for model, rows in raw["fields"].items()}
     add = {model: tuple(names) for model, names in raw.get("add", {}).items()}
     return Book(raw["reviewed"], roles, fields, add, raw.get("nobody", {}))
@@ -79,12 +81,13 @@ def _role(key: str, facts: dict[str, Any]) -> Role:
     return Role(key=key, **{**facts, **lists})
 
 
-def _rows(rows: dict[str, Any], staff: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(rows: dict[str, Any], staff: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
     """'email, phone: {support: masked, others: absent}' as one row a field with every role of staff."""
     for names, said in rows.items():
         levels = {"others": said} if isinstance(said, str) else dict(said)
         others = levels.pop("others")
         row = {**dict.fromkeys(staff, others), **levels}
+        row |= {key: row[like] for key, like in staff.items() if like and key not in levels}
         for name in names.split(","):
             yield name.strip(), row
 
@@ -131,8 +134,19 @@ def _of_model(said: Book, label: str, model: type[Model]) -> Iterator[str]:
     for name, row in listed.items():
         yield from (f"{label}.{name}: {role} is no role of staff" for role in row.keys() - staff)
         yield from (f"{label}.{name}: {level} is no level" for level in set(row.values()) - set(LEVELS))
-        if CHANGE in row.values() and name in there and there[name].is_relation:
-            yield f"{label}.{name}: what points to another row is not changed by hand"
+        related = there[name].related_model if name in there else None
+        if related is not None:
+            yield from _of_relation(said, f"{label}.{name}", related._meta.label_lower, row)
+
+
+def _of_relation(said: Book, place: str, to: str, row: dict[str, str]) -> Iterator[str]:
+    """Who chooses among rows sees them all, so it must be rows that they may see."""
+    choosing = [role for role, level in row.items() if level == CHANGE and role in said.roles]
+    yield from (
+        f"{place}: {role} cannot choose among rows that it does not see"
+        for role in choosing
+        if not said.names(to, [role])
+    )
 
 
 def _of_tasks(said: Book) -> list[str]:

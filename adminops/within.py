@@ -14,6 +14,8 @@ INSTALLATION = None  # for whoever runs the installation only
 # The way from a row to its clinic.
 WAYS: dict[str, tuple[str, ...] | str | None] = {
     "accounts.clinic": ("pk",),
+    "adminops.approval": INSTALLATION,
+    "adminops.helpsession": ("person__memberships__clinic", "person__patient__registrations__clinic"),
     "accounts.membership": ("clinic",),
     "accounts.user": ("memberships__clinic", "patient__registrations__clinic"),
     "auditlog.logentry": INSTALLATION,
@@ -32,6 +34,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "notifications.message": ("user__memberships__clinic", "user__patient__registrations__clinic"),
     "patients.consent": ("patient__registrations__clinic",),
     "patients.consenttext": SHARED,
+    "patients.emergencyaccess": ("doctor__doctor__clinic",),
     "patients.grant": ("user__memberships__clinic",),
     "patients.patient": ("registrations__clinic",),
 }

@@ -61,6 +61,7 @@ class MembershipAdmin(Table):
     """Who works at which clinic."""
 
     list_display = ("user", "clinic", "since")
+    raw_id_fields = ("user",)
     list_select_related = ("user", "clinic")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

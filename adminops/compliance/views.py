@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from adminops import shell
 from adminops.compliance.forms import ReviewForm
+from adminops.within import within
 from patients.actions import emergency
 from patients.data.emergency import REASONS
 from patients.models import EmergencyAccess
@@ -27,7 +28,7 @@ KIN = ("doctor", "patient", "reviewed_by", "grant")
 @require_GET
 def queue(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """What waits for a review, the most urgent first, and what was decided lately."""
-    rows = EmergencyAccess.objects.select_related(*KIN)
+    rows = within(EmergencyAccess.objects.select_related(*KIN), me(request))
     context = {
         "title": _("Emergency access"), "now": clock.now(), "waiting": rows.filter(reviewed_at=None).order_by("review_due_at"),
         "decided": rows.exclude(reviewed_at=None).order_by("-reviewed_at")[:20],
@@ -38,7 +39,7 @@ def queue(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 @permission_required("adminops.review_emergency", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def review(request: HttpRequest, *, access_id: UUID, site: AdminSite) -> HttpResponse:
-    row = get_object_or_404(EmergencyAccess.objects.select_related(*KIN), pk=access_id)
+    row = get_object_or_404(within(EmergencyAccess.objects.select_related(*KIN), me(request)), pk=access_id)
     form = ReviewForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         facts = form.cleaned_data

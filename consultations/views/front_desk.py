@@ -138,7 +138,7 @@ def _offers(kind: VisitType, now: datetime) -> list[Slot]:
 
 def _slot(request: HttpRequest, kind: VisitType) -> Slot:
     """The time that a button names. Raises booking.SlotGone."""
-    slot = find_slot(request.POST.get("slot", ""), now=clock.now())
+    slot = find_slot(request.POST.get("slot", ""), clinic=kind.doctor.clinic, now=clock.now())
     if slot is None or slot.visit_type.pk != kind.pk:
         raise booking.SlotGone
     return slot

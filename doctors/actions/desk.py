@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.shortcuts import assign_perm, remove_perm
 
 from doctors.models import DeskInvite, Doctor
-from telemed.accounts.models import User
+from telemed.accounts.models import Membership, User
 from telemed.core import audit, events, realtime
 from telemed.core.problems import Refusal
 
@@ -53,6 +53,7 @@ def accept(row: DeskInvite, *, by: User, now: datetime) -> None:
     row.save(update_fields=["accepted_at", "accepted_by"])
     if by.role == User.Role.PATIENT:
         User.objects.filter(pk=by.pk).update(role=User.Role.DOCTOR)
+    Membership.objects.get_or_create(user=by, clinic=row.doctor.clinic)
     assign_perm(RIGHT, by, row.doctor)
     audit.record("grant", "doctors.desk", row.pk, by=by, purpose="HOPERAT")
 

@@ -57,10 +57,7 @@ def enter(user: User, host: str = "localhost", *, factor: bool = False) -> Clien
 
 
 def staff_of(clinic: Clinic, email: str) -> User:
-    from django.contrib.auth.models import Permission
-
-    user = User.objects.create_user(email=email, role=User.Role.STAFF, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    user = cast.staff(email, "manager")
     Membership.objects.create(user=user, clinic=clinic)
     return user
 

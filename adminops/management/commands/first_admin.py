@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adminops.rights import people
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit
 from telemed.core.problems import Refusal
