@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from adminops import views
+from adminops import verification, views
 from telemed.accounts.views import entry
 
 
@@ -36,8 +36,11 @@ class Site(AdminSite):
     def get_urls(self) -> list[Any]:
         own = [
             path("dashboard/", self.admin_view(views.dashboard), {"site": self}, name="dashboard"),
-            path("doctors/verify/", self.admin_view(views.verify), {"site": self}, name="verify"),
-            path("doctors/verify/<uuid:doctor_id>/", self.admin_view(views.decide), {"site": self}, name="decide"),
+            path("doctors/verify/", self.admin_view(verification.verify), {"site": self}, name="verify"),
+            path(
+                "doctors/verify/<uuid:doctor_id>/", self.admin_view(verification.decide), {"site": self}, name="decide"
+            ),
+            path("doctors/documents/<uuid:document_id>/", self.admin_view(verification.document), name="document"),
         ]
         return own + super().get_urls()
 

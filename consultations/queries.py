@@ -58,7 +58,7 @@ def find_slot(slot_id: str, *, now: datetime) -> Slot | None:
         kind_id, starts_at = UUID(kind_hex), clock.from_minutes(int(minutes, 16))
     except (ValueError, OverflowError, OSError):
         return None
-    kind = VisitType.objects.bookable().select_related("doctor").filter(pk=kind_id).first()
+    kind = VisitType.objects.bookable(now).select_related("doctor").filter(pk=kind_id).first()
     if kind is None or not now + NOTICE <= starts_at < now + HORIZON:
         return None
     end = starts_at + timedelta(minutes=kind.minutes)
@@ -73,7 +73,7 @@ def alternatives(slot_of: VisitType, near: datetime, *, now: datetime, count: in
     found = sorted(own, key=lambda slot: abs(slot.starts_at - near))[:count]
     if len(found) < count:
         others = (
-            VisitType.objects.bookable()
+            VisitType.objects.bookable(now)
             .select_related("doctor")
             .filter(doctor__specialty=slot_of.doctor.specialty)
             .exclude(doctor=slot_of.doctor)

@@ -196,8 +196,10 @@ STORAGES = {
 TENANT = env.text("TENANT", "main")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
-LARGEST_REQUEST = 8 * 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024  # the papers that pharmacies check never touch the disk
+LARGEST_REQUEST = 14 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = (
+    6 * 1024 * 1024
+)  # papers that are checked, and uploads (core.uploads), never touch the disk
 
 # --- who --------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -332,6 +334,10 @@ CELERY_BEAT_SCHEDULE = {
     "remind": {"task": "consultations.tasks.remind", "schedule": timedelta(seconds=env.whole("REMIND_SECONDS", 30))},
     "tidy": {"task": "consultations.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
+    "licences": {
+        "task": "doctors.tasks.look_at_licences",
+        "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
     "heartbeat": {"task": "telemed.core.tasks.heartbeat", "schedule": timedelta(seconds=5)},
 }
 

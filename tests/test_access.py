@@ -9,9 +9,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.models import Payment
 from consultations.models import Appointment, Consultation, Prescription
+from doctors.actions import application
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.models import User
+from telemed.core.uploads import Upload
 from tests.conftest import Browse
 
 
@@ -46,6 +48,9 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
         "patient_id": amira.pk,
         "prescription_id": draft.pk,
         "payment_id": paid.pk,
+        "document_id": application.attach(
+            lina, "degree", Upload(b"%PDF-", "application/pdf", "Amira.pdf"), by=lina.user, now=now
+        ).pk,
     }
 
 

@@ -18,7 +18,8 @@ from consultations.actions.drafts import Reviewed
 from consultations.actions.notes import NoDiagnosis
 from consultations.models import ClinicalNote, Medicine, Prescription
 from consultations.states import PrescriptionState
-from doctors.states import DoctorState
+from doctors.actions.licences import NotLicensed
+from doctors.queries import may_practise
 from patients.actions import timeline
 from patients.models import TimelineEntry
 from telemed.accounts.models import User
@@ -27,11 +28,6 @@ from telemed.core.problems import Refusal
 
 CODE_LENGTH = 16  # characters of the code on the paper: 80 random bits
 REQUIRED = ("amount", "route", "frequency", "quantity")
-
-
-class NotVerified(Refusal):
-    code = "not_verified"
-    sentence = gettext_lazy("Your registration is not verified at the moment, so you cannot sign. Ask the clinic.")
 
 
 class AgeUnknown(Refusal):
@@ -61,9 +57,9 @@ class NotSigned(Refusal):
     sentence = gettext_lazy("Only a signed prescription can be cancelled, and only once.")
 
 
-def obstacles(draft: Prescription, reviewed: list[Reviewed]) -> list[Refusal]:
+def obstacles(draft: Prescription, reviewed: list[Reviewed], now: datetime) -> list[Refusal]:
     """Everything that stands between this draft and a signature, in the order in which one would put it right."""
-    return list(_obstacles(draft, reviewed))
+    return list(_obstacles(draft, reviewed, now))
 
 
 def sign(draft: Prescription, *, revision: int, by: User, now: datetime) -> None:
@@ -72,20 +68,25 @@ def sign(draft: Prescription, *, revision: int, by: User, now: datetime) -> None
     Raises the first of ``obstacles``, Stale when it was changed meanwhile, and NotDraft when it was signed already.
     The paper is drawn before the transaction opens, and everything is looked at again inside.
     """
-    _require(draft, revision)
+    _require(draft, revision, now)
     code = ids.code(CODE_LENGTH)
     diagnoses = _diagnoses(draft)
     until = paper.day(draft, now) + timedelta(days=settings.PRESCRIPTION_VALID_DAYS)
     pdf = paper.signed(draft, diagnoses=diagnoses, code=code, until=until, now=now)
     with transaction.atomic():
         row = Prescription.objects.select_for_update().get(pk=draft.pk)
-        reviewed = _require(row, revision)
+        reviewed = _require(row, revision, now)
         if _diagnoses(row) != diagnoses:
             raise drafts.Stale
         _keep_concerns(row, reviewed)
         name = f"{draft.reference}.pdf"
         kept = files.save(
-            pdf, patient_id=row.patient_id, purpose="prescription", name=name, content_type="application/pdf", now=now
+            pdf,
+            owner=f"patient:{row.patient_id}",
+            purpose="prescription",
+            name=name,
+            content_type="application/pdf",
+            now=now,
         )
         states.move(
             row, PrescriptionState.SIGNED, by=by.pk, now=now, signed_at=now, valid_until=until, pdf=kept,
@@ -112,20 +113,20 @@ def digest(code: str) -> bytes:
     return crypto.digest("prescription-code", ids.typed(code))
 
 
-def _require(draft: Prescription, revision: int) -> list[Reviewed]:
+def _require(draft: Prescription, revision: int, now: datetime) -> list[Reviewed]:
     if draft.state != PrescriptionState.DRAFT:
         raise drafts.NotDraft
     if draft.revision != revision:
         raise drafts.Stale
     reviewed = drafts.review(draft)
-    for refusal in obstacles(draft, reviewed):
+    for refusal in obstacles(draft, reviewed, now):
         raise refusal
     return reviewed
 
 
-def _obstacles(draft: Prescription, reviewed: list[Reviewed]) -> Iterator[Refusal]:
-    if draft.doctor.state != DoctorState.VERIFIED:
-        yield NotVerified()
+def _obstacles(draft: Prescription, reviewed: list[Reviewed], now: datetime) -> Iterator[Refusal]:
+    if not may_practise(draft.doctor, now):
+        yield NotLicensed()
     if not draft.patient.birth_date:
         yield AgeUnknown()
     if not draft.patient.allergies_asked_at:

@@ -15,6 +15,7 @@ from consultations.actions import visits
 from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.models import Doctor
+from doctors.queries import standing
 from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
 from telemed.accounts.context import me
 from telemed.core import audit, clock
@@ -68,7 +69,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         "doctor": doctor, "section": "today", "appointment": appointment, "now": now, "stage": appointment.stage(now),
         "note": note,
         "prescriptions": Prescription.objects.for_user(request.user).filter(consultation__appointment=appointment),
-        "chart": chart_of(request, appointment.patient_id),
+        "chart": chart_of(request, appointment.patient_id), "standing": standing(doctor, now),
     }  # fmt: skip
     return render(request, "consultations/clinic/visit.html", context)
 

@@ -20,6 +20,10 @@ class UserManager(BaseUserManager["User"]):
         field = "email" if "@" in address else "phone"
         return self.filter(**{field: address}).first()
 
+    def office(self) -> models.QuerySet["User"]:
+        """The staff, whom the platform tells when a person has to act."""
+        return self.filter(is_staff=True, is_active=True)
+
     def create_user(
         self, email: str | None = None, phone: str | None = None, password: str | None = None, **facts: Any
     ) -> "User":

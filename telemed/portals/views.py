@@ -19,6 +19,7 @@ from consultations.models import Appointment, Participant
 from consultations.states import AppointmentState
 from consultations.views.clinic import chart_of, practice
 from doctors.models import Doctor
+from doctors.queries import standing
 from patients.actions import profile
 from patients.models import TimelineEntry
 from telemed.accounts.context import the_clinic
@@ -87,7 +88,7 @@ def start(request: HttpRequest) -> HttpResponse:
     if user.is_staff:
         return redirect("admin:index")
     if user.role == User.Role.DOCTOR:
-        return redirect("portals:clinic" if Doctor.objects.for_user(user).listed().exists() else "doctors:application")
+        return redirect("portals:clinic" if Doctor.objects.for_user(user).exists() else "doctors:application")
     return redirect("portals:home")
 
 
@@ -130,6 +131,7 @@ def clinic(request: HttpRequest) -> HttpResponse:
         "doctor": doctor, "section": "today", "now": now, "agenda": agenda, "waiting": waiting, "coming": coming,
         "next": ahead[0] if ahead else None, "chart": chart_of(request, ahead[0].patient_id) if ahead else None,
         "grid": Grid.of(agenda, now), "earned": earned(doctor, since, until),
+        "standing": standing(doctor, now),
         "done": sum(row.state == AppointmentState.COMPLETED for row in agenda),
     }  # fmt: skip
     return render(request, "pages/clinic.html", context)

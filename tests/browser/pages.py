@@ -72,6 +72,7 @@ ROWS = [
     Row("doctors:availability", DOCTOR, "/clinic/availability/"),
     Row("doctors:settings", DOCTOR, "/clinic/settings/"),
     Row("doctors:application", DOCTOR, "/clinic/apply/"),
+    Row("doctors:licences", DOCTOR, "/clinic/licences/"),
     Row("billing:earnings", DOCTOR, "/clinic/earnings/"),
     Row("admin:index", STAFF, "/admin/"),
     Row("admin:dashboard", STAFF, "/admin/dashboard/"),
@@ -90,7 +91,8 @@ ON_THE_WAY = {
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
-    "billing:demo-step",
+    "billing:demo-step", "doctors:apply-about", "doctors:apply-licences", "doctors:apply-education", "doctors:apply-documents",
+    "doctors:apply-check",
 }  # fmt: skip
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
 NO_PAGE = {
@@ -98,7 +100,7 @@ NO_PAGE = {
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
-    "demo:attachment", "demo:enter",
+    "demo:attachment", "demo:enter", "doctors:document",
 }  # fmt: skip
 
 IDS = """

@@ -1,5 +1,6 @@
 """Fills an empty database with the demo people, through the same actions that real people use."""
 
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -7,14 +8,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from doctors.actions import practice
-from doctors.states import DoctorState
+from doctors.actions import application, practice, review
+from doctors.models import Doctor, Document, Licence
+from doctors.states import DoctorState, LicenceState
 from patients.actions import consents, profile
 from telemed.accounts.actions import members
 from telemed.accounts.context import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, clock
-from telemed.demo import history, people
+from telemed.demo import history, people, specimen
 
 
 class Command(BaseCommand):
@@ -54,11 +56,11 @@ def _member(email: str, zone: str, language: str) -> User:
 def _doctor(person: people.DemoDoctor, admin: User) -> None:
     user, clinic, now = _member(person.email, person.zone, "en"), the_clinic(), clock.now()
     facts = {
-        "name": person.name, "specialty": person.specialty, "qualification": person.qualification, "registration_council": person.council,
-        "registration_number": person.number, "languages": person.languages, "practising_since": person.since, "time_zone": person.zone,
+        "name": person.name, "specialty": person.specialty, "qualification": person.qualification, "languages": person.languages, "practising_since": person.since, "time_zone": person.zone,
         "biography": person.about,
     }  # fmt: skip
-    doctor = practice.apply(user, clinic=clinic, facts=facts, now=now)
+    doctor = application.begin(user, clinic=clinic, facts=facts, now=now)
+    licence = _papers(doctor, person, now)
     for offer in person.offers:
         practice.offer(
             doctor,
@@ -71,8 +73,34 @@ def _doctor(person: people.DemoDoctor, admin: User) -> None:
         )
     hours = [practice.Hours(day, opens, closes) for day in person.days for opens, closes in person.periods]
     practice.set_hours(doctor, hours, by=user)
+    application.send(doctor, by=user, now=now)
     if person.verified:
-        practice.decide(doctor, DoctorState.VERIFIED, reason="Register looked up (demo)", by=admin, now=now)
+        reason: dict[str, Any] = {"reason": "Register looked up (demo)", "by": admin, "now": now}
+        review.take(doctor, by=admin, now=now)
+        begin, end = licence.valid_from, licence.valid_until
+        review.decide_licence(licence, LicenceState.VERIFIED, valid_from=begin, valid_until=end, **reason)
+        review.decide(doctor, DoctorState.VERIFIED, **reason)
+
+
+def _papers(doctor: Doctor, person: people.DemoDoctor, now: datetime) -> Licence:
+    """What every application has: a licence with its certificate, a school, and a passport."""
+    today, user = now.date(), doctor.user
+    licence = application.claim(
+        doctor, jurisdiction=person.jurisdiction, council=person.council, number=person.number, by=user, now=now,
+        valid_from=date(person.since, 8, 1), valid_until=today + timedelta(days=person.licence_days) if person.licence_days else None,
+        paper=specimen.paper(person.council, person.name, person.number),
+    )  # fmt: skip
+    application.studied(
+        doctor,
+        school=person.school,
+        degree=person.qualification.split(",")[0],
+        year=person.since,
+        country=person.jurisdiction[:2],
+        by=user,
+    )
+    passport = specimen.paper("PASSPORT", person.name, "P0000000")
+    application.attach(doctor, Document.Kind.IDENTITY, passport, by=user, now=now)
+    return licence
 
 
 def _patient(person: people.DemoPatient) -> None:
