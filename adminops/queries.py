@@ -14,6 +14,7 @@ from consultations.models import Appointment, Consultation
 from consultations.states import AppointmentState, ConsultationState
 from doctors.models import Doctor, Licence
 from doctors.states import DoctorState, LicenceState
+from telemed.accounts.models import IdentityCheck
 from telemed.core import clock
 from telemed.core.models import Delivery
 from telemed.notifications.models import Message
@@ -44,7 +45,7 @@ def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
     visits = Appointment.objects.filter(starts_at__gte=since, starts_at__lt=until).exclude(state__in=gone).count()
     live = Consultation.objects.filter(state__in=[ConsultationState.OPEN, ConsultationState.LIVE]).count()
     applied = Doctor.objects.filter(state__in=[DoctorState.APPLIED, DoctorState.IN_REVIEW]).count()
-    renewals = renewed().count()
+    renewals, identities = renewed().count(), IdentityCheck.objects.waiting().count()
     unpaid = Payment.objects.filter(state=PaymentState.FAILED, created_at__gte=since).count()
     stuck = Refund.objects.filter(state=RefundState.FAILED).count()
     unsent = Message.objects.filter(state=Message.State.FAILED, created_at__gte=now - timedelta(days=7)).count()
@@ -54,6 +55,7 @@ def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
         Figure(_("Rooms in use"), live, reverse("admin:consultations_appointment_changelist")),
         Figure(_("Doctors to verify"), applied, reverse("admin:verify"), applied > 0),
         Figure(_("Licences to check"), renewals, reverse("admin:verify") + "#renewals", renewals > 0),
+        Figure(_("Identities to check"), identities, reverse("admin:identity"), identities > 0),
         Figure(
             _("Payments refused today"), unpaid, reverse("admin:billing_payment_changelist") + "?state__exact=failed"
         ),

@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from adminops import verification, views
+from adminops import identity, verification, views
 from telemed.accounts.views import entry
 
 
@@ -39,6 +39,20 @@ class Site(AdminSite):
             path("doctors/verify/", self.admin_view(verification.verify), {"site": self}, name="verify"),
             path(
                 "doctors/verify/<uuid:doctor_id>/", self.admin_view(verification.decide), {"site": self}, name="decide"
+            ),
+            path("identity/", self.admin_view(identity.queue), {"site": self}, name="identity"),
+            path("identity/<uuid:check_id>/", self.admin_view(identity.check), {"site": self}, name="identity-check"),
+            path(
+                "identity/<uuid:check_id>/document/",
+                self.admin_view(identity.picture),
+                {"which": "document"},
+                name="identity-document",
+            ),
+            path(
+                "identity/<uuid:check_id>/selfie/",
+                self.admin_view(identity.picture),
+                {"which": "selfie"},
+                name="identity-selfie",
             ),
             path("doctors/documents/<uuid:document_id>/", self.admin_view(verification.document), name="document"),
         ]

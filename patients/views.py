@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from patients.actions import profile as actions
-from patients.forms import ProfileForm
+from patients.forms import IdentityForm, ProfileForm
 from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
 from telemed.accounts import kept
+from telemed.accounts.actions import identity as identities
 from telemed.accounts.context import me
-from telemed.accounts.models import User
+from telemed.accounts.models import IdentityCheck, User
 from telemed.core import audit, clock
 from telemed.core.models import AuditEvent
 
@@ -32,6 +33,8 @@ THINGS = {
     "consultations.consultation": gettext_lazy("the conversation of a visit"),
     "consultations.note": gettext_lazy("the note of a visit"),
     "consultations.prescription": gettext_lazy("a prescription"),
+    "accounts.identitycheck": gettext_lazy("the check of your identity"),
+    "accounts.identitypicture": gettext_lazy("the pictures that prove who you are"),
     "core.storedfile": gettext_lazy("a document"),
     "billing.payment": gettext_lazy("a payment"),
 }
@@ -85,6 +88,27 @@ def sharing(request: HttpRequest) -> HttpResponse:
     open_ids = set(Grant.objects.open().filter(patient=patient).values_list("pk", flat=True))
     context = {"looks": looks, "grants": grants, "open_ids": open_ids, "section": "record"}
     return render(request, "patients/sharing.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def identity(request: HttpRequest) -> HttpResponse:
+    """Send a document and a face, and see how the check stands."""
+    patient, user, now = _me(request), me(request), clock.now()
+    checks = IdentityCheck.objects.for_user(user)
+    form = IdentityForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and patient.completed_at and form.is_valid():
+        pictures = {"document": form.cleaned_data["document"], "selfie": form.cleaned_data["selfie"]}
+        try:
+            assert patient.birth_date
+            identities.send(user, name=patient.name, birth_date=patient.birth_date, **pictures, now=now)
+        except identities.AlreadySent as refusal:
+            messages.warning(request, str(refusal))
+        return redirect("patients:identity")
+    context = {
+        "section": "account", "form": form, "patient": patient, "waiting": checks.waiting().exists(), "checked": checks.holding(now).first(),
+        "last": checks.order_by("-sent_at").first(),
+    }  # fmt: skip
+    return render(request, "patients/identity.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])

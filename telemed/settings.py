@@ -338,6 +338,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "doctors.tasks.look_at_licences",
         "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
     },
+    "pictures": {
+        "task": "telemed.accounts.tasks.forget_pictures",
+        "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
     "heartbeat": {"task": "telemed.core.tasks.heartbeat", "schedule": timedelta(seconds=5)},
 }
 
@@ -401,6 +405,11 @@ HOLD_EXTENSIONS = 3
 REMINDER_MINUTES = env.minutes("REMINDER_MINUTES", [1440, 15])
 FREE_CANCEL_HOURS = env.whole("FREE_CANCEL_HOURS", 2)
 PRESCRIPTION_VALID_DAYS = env.whole("PRESCRIPTION_VALID_DAYS", 180)
+# How well we must know who a patient is before something is done for them: 0 the address is proved, 1 staff compared a
+# document and a face, 2 an identity provider vouches.
+IDENTITY_LEVEL_PRESCRIBING = env.whole("IDENTITY_LEVEL_PRESCRIBING", 0)
+if IDENTITY_LEVEL_PRESCRIBING > 2:
+    env.refuse("IDENTITY_LEVEL_PRESCRIBING must be 0, 1 or 2.")
 ROOM = {
     "open_before_minutes": 15,
     "close_after_minutes": 30,

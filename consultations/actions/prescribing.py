@@ -22,12 +22,20 @@ from doctors.actions.licences import NotLicensed
 from doctors.queries import may_practise
 from patients.actions import timeline
 from patients.models import TimelineEntry
+from telemed.accounts.actions import identity
 from telemed.accounts.models import User
 from telemed.core import audit, crypto, files, ids, states
 from telemed.core.problems import Refusal
 
 CODE_LENGTH = 16  # characters of the code on the paper: 80 random bits
 REQUIRED = ("amount", "route", "frequency", "quantity")
+
+
+class IdentityUnknown(Refusal):
+    code = "identity_unknown"
+    sentence = gettext_lazy(
+        "The clinic must know the patient's identity better before you prescribe. Ask them to have it checked under Your account."
+    )
 
 
 class AgeUnknown(Refusal):
@@ -125,12 +133,7 @@ def _require(draft: Prescription, revision: int, now: datetime) -> list[Reviewed
 
 
 def _obstacles(draft: Prescription, reviewed: list[Reviewed], now: datetime) -> Iterator[Refusal]:
-    if not may_practise(draft.doctor, now):
-        yield NotLicensed()
-    if not draft.patient.birth_date:
-        yield AgeUnknown()
-    if not draft.patient.allergies_asked_at:
-        yield AllergiesUnknown()
+    yield from _unknown(draft, now)
     if not _diagnoses(draft):
         yield NoDiagnosis()
     if not reviewed:
@@ -142,6 +145,18 @@ def _obstacles(draft: Prescription, reviewed: list[Reviewed], now: datetime) -> 
     unanswered = [concern for row in reviewed for concern in row.unanswered]
     if unanswered:
         yield drafts.Unsafe(unanswered)
+
+
+def _unknown(draft: Prescription, now: datetime) -> Iterator[Refusal]:
+    """What must be known about the two people before anything is prescribed."""
+    if not may_practise(draft.doctor, now):
+        yield NotLicensed()
+    if identity.level(draft.patient.user_id, now) < settings.IDENTITY_LEVEL_PRESCRIBING:
+        yield IdentityUnknown()
+    if not draft.patient.birth_date:
+        yield AgeUnknown()
+    if not draft.patient.allergies_asked_at:
+        yield AllergiesUnknown()
 
 
 def missing(dose: dict[str, Any]) -> list[str]:

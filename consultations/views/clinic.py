@@ -18,6 +18,7 @@ from doctors.models import Doctor
 from doctors.queries import standing
 from patients.models import Allergy, Condition, Grant, Patient, TimelineEntry
 from telemed.accounts.context import me
+from telemed.accounts.models import IdentityCheck
 from telemed.core import audit, clock
 
 FAR = 100  # years from now in which nobody asks for a week
@@ -126,7 +127,7 @@ def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
     audit.record("read", "patients.chart", found.pk, by=me(request), patient_id=found.pk)
     whole = Grant.objects.open().filter(user=me(request), patient=found, scope=Grant.Scope.RECORD).exists()
     return {
-        "patient": found, "whole": whole,
+        "patient": found, "whole": whole, "checked": IdentityCheck.objects.holding(clock.now()).filter(user=found.user_id).first(),
         "allergies": Allergy.objects.filter(patient=found, ended_at=None),
         "conditions": Condition.objects.filter(patient=found, ended_at=None),
         "timeline": TimelineEntry.objects.filter(patient=found).exclude(kind=TimelineEntry.Kind.RECEIPT).order_by("-at")[:20] if whole else [],

@@ -1,18 +1,8 @@
-"""Rules about licences, as dated data with their source. A change is a new row here, never a number in the code."""
+"""Rules about licences, as dated data with their source."""
 
-from dataclasses import dataclass
 from datetime import date
-from typing import Generic, TypeVar
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Rule(Generic[T]):
-    value: T
-    since: date
-    source: str
-
+from telemed.core.rules import Rule
 
 WARN_DAYS = Rule(
     (60, 30, 7), date(2026, 11, 25),

@@ -17,3 +17,20 @@ def paper(title: str, name: str, number: str) -> Upload:
     out = io.BytesIO()
     sheet.save(out, "JPEG", quality=85)
     return Upload(out.getvalue(), "image/jpeg", f"{title.split(maxsplit=1)[0].lower()}.jpg")
+
+
+def face() -> Upload:
+    """Somebody, roughly."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (600, 760), "#d7e3e4")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((60, 520, 540, 1000), fill="#0b6370")
+    draw.ellipse((170, 130, 430, 480), fill="#c98f6b")
+    draw.chord((160, 100, 440, 420), 180, 360, fill="#3a2a22")
+    for x in (245, 355):
+        draw.ellipse((x - 12, 300, x + 12, 324), fill="#2c2a24")
+    draw.arc((250, 330, 350, 420), 20, 160, fill="#7a3b2e", width=6)
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=85)
+    return Upload(out.getvalue(), "image/jpeg", "face.jpg")

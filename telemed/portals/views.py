@@ -24,7 +24,7 @@ from patients.actions import profile
 from patients.models import TimelineEntry
 from telemed.accounts.context import the_clinic
 from telemed.accounts.forms import PreferencesForm
-from telemed.accounts.models import User
+from telemed.accounts.models import IdentityCheck, User
 from telemed.core import clock
 from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
@@ -142,8 +142,10 @@ def account(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     form = PreferencesForm(initial={"language": user.language, "time_zone": user.time_zone})
     patient = profile.record_of(user, now=clock.now()) if user.role == User.Role.PATIENT else None
+    checks = IdentityCheck.objects.for_user(user)
+    facts = {"checked": checks.holding(clock.now()).first(), "waiting": checks.waiting().exists()}
     return render(
-        request, "pages/account.html", {"form": form, "patient": patient, "section": "account", **_shell(user)}
+        request, "pages/account.html", {"form": form, "patient": patient, "section": "account", **facts, **_shell(user)}
     )
 
 

@@ -45,6 +45,7 @@ ROWS = [
     Row("accounts:security", PATIENT, "/account/security/"),
     Row("accounts:enrol", PATIENT, "/login/factor/enrol/"),
     Row("patients:profile", PATIENT, "/account/profile/"),
+    Row("patients:identity", PATIENT, "/account/identity/"),
     Row("patients:record", PATIENT, "/record/"),
     Row("patients:sharing", PATIENT, "/record/sharing/"),
     Row("consultations:discover", PATIENT, "/doctors/"),
@@ -78,6 +79,8 @@ ROWS = [
     Row("admin:dashboard", STAFF, "/admin/dashboard/"),
     Row("admin:verify", STAFF, "/admin/doctors/verify/"),
     Row("admin:decide", STAFF, "/admin/doctors/verify/{applicant}/"),
+    Row("admin:identity", STAFF, "/admin/identity/"),
+    Row("admin:identity-check", STAFF, "/admin/identity/{identity}/"),
     Row("admin:accounts_user_changelist", STAFF, "/admin/accounts/user/"),
     Row("admin:consultations_appointment_changelist", STAFF, "/admin/consultations/appointment/"),
     Row("admin:billing_payment_changelist", STAFF, "/admin/billing/payment/"),
@@ -106,7 +109,8 @@ NO_PAGE = {
 IDS = """
 SELECT json_build_object(
   'held', held.id, 'coming', coming.id, 'patient', held.patient_id, 'thread', room.id, 'prescription', rx.id,
-  'doctor', doctor.slug, 'applicant', (SELECT id FROM doctors_doctor WHERE state = 'applied' ORDER BY created_at LIMIT 1))
+  'doctor', doctor.slug, 'applicant', (SELECT id FROM doctors_doctor WHERE state = 'applied' ORDER BY created_at LIMIT 1),
+  'identity', (SELECT id FROM accounts_identitycheck ORDER BY sent_at LIMIT 1))
 FROM consultations_prescription rx
 JOIN consultations_consultation room ON room.id = rx.consultation_id
 JOIN consultations_appointment held ON held.id = room.appointment_id

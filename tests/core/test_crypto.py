@@ -108,7 +108,12 @@ def test_a_changed_shortened_extended_or_swapped_file_is_refused(amira: Patient,
     from django.core.files.storage import default_storage
 
     row = files.save(
-        os.urandom(3 * files.CHUNK), owner=f"patient:{amira.pk}", purpose="test", name="a", content_type="text/plain", now=now
+        os.urandom(3 * files.CHUNK),
+        owner=f"patient:{amira.pk}",
+        purpose="test",
+        name="a",
+        content_type="text/plain",
+        now=now,
     )
     path = Path(default_storage.path(f"{row.pk.hex[-2:]}/{row.pk.hex}"))
     good = path.read_bytes()

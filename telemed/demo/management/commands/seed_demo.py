@@ -12,7 +12,8 @@ from doctors.actions import application, practice, review
 from doctors.models import Doctor, Document, Licence
 from doctors.states import DoctorState, LicenceState
 from patients.actions import consents, profile
-from telemed.accounts.actions import members
+from patients.models import Patient
+from telemed.accounts.actions import identity, members
 from telemed.accounts.context import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, clock
@@ -34,6 +35,7 @@ class Command(BaseCommand):
                 _doctor(doctor, admin)
             for patient in people.PATIENTS:
                 _patient(patient)
+            _identities(admin)
             visits = history.live(now=clock.now())
         return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, 1 admin, {visits} visits"
 
@@ -115,3 +117,20 @@ def _patient(person: people.DemoPatient) -> None:
         allergies=person.allergies, conditions=person.conditions, by=user, now=now,
     )  # fmt: skip
     consents.give(record, consents.wording(consents.TELEHEALTH, person.language), by=user, now=now)
+
+
+def _identities(admin: User) -> None:
+    """Amira was checked; Mateo's pictures wait."""
+    now = clock.now()
+    for email in (people.PATIENTS[0].email, people.PATIENTS[1].email):
+        patient = Patient.objects.select_related("user").get(user__email=email)
+        assert patient.birth_date
+        pictures = {
+            "document": specimen.paper("IDENTITY CARD", patient.name, f"{patient.birth_date:%d %m %Y}"),
+            "selfie": specimen.face(),
+        }
+        check = identity.send(patient.user, name=patient.name, birth_date=patient.birth_date, **pictures, now=now)
+        if email == people.PATIENTS[0].email:
+            identity.approve(
+                check, reason="Same person (demo)", expires_at=now + timedelta(days=700), by=admin, now=now
+            )
