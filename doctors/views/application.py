@@ -19,6 +19,7 @@ from doctors.states import EDITABLE, DoctorState
 from doctors.views.practice import named, practice_of
 from telemed.accounts import kept
 from telemed.accounts.context import me, the_clinic
+from telemed.accounts.forms import zone_choices
 from telemed.core import audit, clock, files
 from telemed.core.problems import Refusal
 
@@ -48,7 +49,8 @@ def about(request: HttpRequest) -> HttpResponse:
     mine = Doctor.objects.filter(user=user).first()
     if (mine and mine.state not in EDITABLE) or user.is_staff or hasattr(user, "patient"):
         return redirect("doctors:application")
-    initial = {} if mine else {"time_zone": user.time_zone}
+    zone = user.time_zone if user.time_zone in dict(zone_choices()) else the_clinic().time_zone
+    initial = {} if mine else {"time_zone": zone}
     form = IdentityForm(request.POST or None, instance=mine, initial={**initial, **kept.take(request)})
     if request.method == "POST" and form.is_valid():
         facts = dict(form.cleaned_data)
