@@ -10,13 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from doctors.models.practice import Doctor
 from doctors.states import LICENCE_MOVES, LicenceState
-from telemed.core import clock
+from telemed.core import access, clock
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
 from telemed.core.states import Moves, Stateful
 
 
 class DocumentQuerySet(models.QuerySet["Document"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """A doctor's own papers. Staff reach them through a page of the back office."""
         return self.filter(doctor__user_id=user.pk)

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from telemed.core import access
 from telemed.core.fields import EncryptedDateField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
@@ -113,6 +114,7 @@ class Clinic(models.Model):
 
 
 class IdentityCheckQuerySet(models.QuerySet["IdentityCheck"]):
+    @access.fetch
     def for_user(self, user: Any) -> Self:
         """A person's own checks. Staff reach them through a page of the back office."""
         return self.filter(user_id=user.pk)

@@ -98,7 +98,7 @@ def test_nobody_but_staff_who_may_decide_sees_a_picture(
     places = ["", f"{check.pk}/", f"{check.pk}/document/", f"{check.pk}/selfie/"]
     for person in (amira, mateo):
         client = browse(person.user)
-        assert [client.get(f"/admin/identity/{place}").status_code for place in places] == [302, 302, 302, 302]
+        assert [client.get(f"/admin/identity/{place}").status_code for place in places] == [403, 403, 403, 403]
     User.objects.filter(pk=admin.pk).update(is_superuser=False)
     assert [office.get(f"/admin/identity/{place}").status_code for place in places] == [403, 403, 403, 403]
     assert office.post(f"/admin/identity/{check.pk}/", {"reason": "x", "refuse": "1"}).status_code == 403

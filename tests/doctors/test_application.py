@@ -205,7 +205,7 @@ def test_a_paper_is_never_shown_as_a_page(noor: Doctor, office: Client, lina: Do
     assert "no-store" in answer["Cache-Control"]
     assert "default-src 'none'" in answer["Content-Security-Policy"]
     assert AuditEvent.objects.filter(action="read", entity="doctors.document", entity_id=str(paper.pk)).count() == 1
-    assert browse(lina.user).get(f"/admin/doctors/documents/{paper.pk}/").status_code == 302
+    assert browse(lina.user).get(f"/admin/doctors/documents/{paper.pk}/").status_code == 403
     assert browse(lina.user).get(f"/clinic/documents/{paper.pk}/").status_code == 404
 
 
