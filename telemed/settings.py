@@ -405,6 +405,17 @@ HOLD_EXTENSIONS = 3
 REMINDER_MINUTES = env.minutes("REMINDER_MINUTES", [1440, 15])
 FREE_CANCEL_HOURS = env.whole("FREE_CANCEL_HOURS", 2)
 PRESCRIPTION_VALID_DAYS = env.whole("PRESCRIPTION_VALID_DAYS", 180)
+# An identity provider that speaks OpenID Connect for Identity Assurance; without one, level 2 is not offered.
+EKYC: dict[str, Any] = {
+    "issuer": env.text("EKYC_ISSUER").rstrip("/"),
+    "client_id": env.text("EKYC_CLIENT_ID"),
+    "client_secret": env.text("EKYC_CLIENT_SECRET"),
+    "frameworks": env.names("EKYC_FRAMEWORKS"),
+}
+if any(EKYC.values()) and not all(EKYC.values()):
+    env.refuse("EKYC_ISSUER, EKYC_CLIENT_ID, EKYC_CLIENT_SECRET and EKYC_FRAMEWORKS go together; set all four or none.")
+if EKYC["issuer"]:
+    env.url("EKYC_ISSUER", EKYC["issuer"], {"https"} if PRODUCTION else {"http", "https"})
 # How well we must know who a patient is before something is done for them: 0 the address is proved, 1 staff compared a
 # document and a face, 2 an identity provider vouches.
 IDENTITY_LEVEL_PRESCRIBING = env.whole("IDENTITY_LEVEL_PRESCRIBING", 0)

@@ -62,7 +62,9 @@ class IdentityAssurance:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
         tokens = _json("POST", facts["token_endpoint"], data=form, auth=(self.client_id, self.secret))
         subject = self._subject(tokens, facts["jwks_uri"], nonce)
-        said = _json("GET", facts["userinfo_endpoint"], headers={"Authorization": f"Bearer {tokens.get('access_token', '')}"})
+        said = _json(
+            "GET", facts["userinfo_endpoint"], headers={"Authorization": f"Bearer {tokens.get('access_token', '')}"}
+        )
         if said.get("sub") != subject:
             raise ProviderError("the answer is about somebody else")
         return next(self._vouched(said), None) or _nothing()
@@ -87,8 +89,10 @@ class IdentityAssurance:
             token = tokens["id_token"]
             keys = jwt.PyJWKSet.from_dict(_json("GET", jwks_uri))
             key = keys[jwt.get_unverified_header(token)["kid"]]
-            needed = {"require": ["exp", "iat", "sub"]}
-            claims = jwt.decode(token, key, algorithms=ALGORITHMS, audience=self.client_id, issuer=self.name, options=needed)  # type: ignore[arg-type]
+            claims: dict[str, Any] = jwt.decode(
+                token, key, algorithms=ALGORITHMS, audience=self.client_id, issuer=self.name,
+                options={"require": ["exp", "iat", "sub"]},
+            )  # fmt: skip
         except (jwt.PyJWTError, KeyError, TypeError) as error:
             raise ProviderError(f"the ID token does not hold: {type(error).__name__}") from error
         if claims.get("nonce") != nonce:
@@ -97,8 +101,9 @@ class IdentityAssurance:
 
     def _vouched(self, said: dict[str, Any]) -> Iterator[Vouched]:
         """What counts of the verified claims: one object or several, each with its own framework."""
-        found = said.get("verified_claims")
-        for one in found if isinstance(found, list) else [found]:
+        found: Any = said.get("verified_claims")
+        several: list[Any] = found if isinstance(found, list) else [found]
+        for one in several:
             try:
                 framework, claims = str(one["verification"]["trust_framework"]), one["claims"]
                 name = f"{claims['given_name']} {claims['family_name']}".strip()

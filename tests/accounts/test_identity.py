@@ -129,7 +129,7 @@ def test_who_has_no_profile_is_asked_for_it_first(db: None, browse: Browse) -> N
 
 
 def test_a_doctor_has_no_such_page(lina: Doctor, browse: Browse) -> None:
-    assert browse(lina.user).get("/account/identity/").status_code == 404
+    assert browse(lina.user).get("/account/identity/").status_code == 403
 
 
 def test_pictures_and_names_are_encrypted_at_rest(amira: Patient) -> None:

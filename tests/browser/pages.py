@@ -103,7 +103,7 @@ NO_PAGE = {
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
-    "demo:attachment", "demo:enter", "doctors:document",
+    "demo:attachment", "demo:enter", "doctors:document", "patients:identity-provider", "patients:identity-return",
 }  # fmt: skip
 
 IDS = """

@@ -1,12 +1,14 @@
 """Proving who one is: pictures are sent, staff decide, the pictures are forgotten."""
 
 from datetime import date, datetime
+from unicodedata import combining, normalize
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts.data import HOLDS_AT_MOST, KEEP_PICTURES, WAIT_AT_MOST
+from telemed.accounts.gateways import Vouched
 from telemed.accounts.models import IdentityCheck, User
 from telemed.core import audit, crypto, files, states
 from telemed.core.models import StoredFile
@@ -25,6 +27,13 @@ class AlreadySent(Refusal):
 class Decided(Refusal):
     code = "decided"
     sentence = _("Somebody decided about this in the meantime.")
+
+
+class Differs(Refusal):
+    code = "differs"
+    sentence = _(
+        "The identity provider knows you under another name or date of birth. Correct what you told us about you, or send photos."
+    )
 
 
 class BadEnd(Refusal):
@@ -72,6 +81,27 @@ def lapse(user: User, *, by: User, now: datetime) -> None:
     for check in IdentityCheck.objects.for_user(user).filter(state__in=[State.SENT, State.APPROVED]):
         states.move(check, State.LAPSED, by=by.pk, now=now)
         audit.record("update", "accounts.identitycheck", check.pk, by=by, purpose="HOPERAT", outcome="lapsed")
+
+
+def vouch(user: User, said: Vouched, *, by_whom: str, name: str, birth_date: date, now: datetime) -> IdentityCheck:
+    """Keep level 2, when the provider speaks of the person of this record. Raises Differs. Nothing else of it is kept."""
+    if said.birth_date != birth_date or _plain(said.name) != _plain(name):
+        audit.record("verify", "accounts.identitycheck", by=user, purpose="PATRQT", outcome="differs")
+        raise Differs
+    with transaction.atomic():
+        IdentityCheck.objects.filter(user=user, state=State.SENT).update(state=State.LAPSED)
+        check = IdentityCheck.objects.create(
+            user=user, level=PROVIDER, state=State.APPROVED, name=name, birth_date=birth_date, provider=f"{by_whom} ({said.framework})",
+            sent_at=now, decided_at=now, expires_at=now + HOLDS_AT_MOST.value,
+        )  # fmt: skip
+        audit.record("verify", "accounts.identitycheck", check.pk, by=user, purpose="PATRQT", outcome="approved")
+    return check
+
+
+def _plain(name: str) -> list[str]:
+    """The words of a name without order, case and accents: passports and people write them differently."""
+    letters = "".join(letter for letter in normalize("NFKD", name.casefold()) if not combining(letter))
+    return sorted(letters.replace("-", " ").split())
 
 
 def forget_pictures(now: datetime) -> int:
