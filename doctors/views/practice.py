@@ -1,4 +1,4 @@
-"""A doctor's own pages about the practice: application, hours, what is offered."""
+"""A doctor's own pages about the practice: hours, and what is offered."""
 
 from typing import Any
 
@@ -10,37 +10,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from doctors.actions import practice
-from doctors.forms import AboutForm, ApplicationForm, AwayForm, HoursForm, OfferForm
+from doctors.forms.practice import AboutForm, AwayForm, HoursForm, OfferForm
 from doctors.models import Doctor
-from telemed.accounts import kept
-from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.core import clock
-from telemed.core.problems import Refusal
-
-
-@require_http_methods(["GET", "POST"])
-def application(request: HttpRequest) -> HttpResponse:
-    """Apply to work here, and see how the application stands."""
-    user = me(request)
-    mine = Doctor.objects.filter(user=user).first()
-    if mine or user.is_staff or hasattr(user, "patient"):
-        return render(request, "doctors/application_state.html", {"doctor_shown": mine})
-    initial = {"time_zone": user.time_zone, **kept.take(request)}
-    form = ApplicationForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            practice.apply(user, clinic=the_clinic(), facts=form.cleaned_data, now=clock.now())
-        except Refusal as refusal:
-            form.add_error("registration_number", str(refusal))
-        else:
-            return redirect("doctors:application")
-    return render(request, "doctors/application.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])
 def availability(request: HttpRequest) -> HttpResponse:
-    doctor, user, what = _practice(request), me(request), request.POST.get("what", "")
+    doctor, user, what = practice_of(request), me(request), request.POST.get("what", "")
     hours = HoursForm(request.POST if what == "hours" else None, initial=HoursForm.initial_of(doctor))
     away = AwayForm(request.POST if what == "away" else None)
     if what == "hours" and hours.is_valid():
@@ -50,7 +28,7 @@ def availability(request: HttpRequest) -> HttpResponse:
         practice.be_away(doctor, **away.period(doctor.time_zone), by=user)
         return _saved(request, "doctors:availability")
     if what == "back":
-        practice.be_back(_named(doctor.time_off, request), by=user)
+        practice.be_back(named(doctor.time_off, request), by=user)
         return _saved(request, "doctors:availability")
     days = [[[hours[f"{edge}_{day}_{part}"] for edge in ("opens", "closes")] for part in range(2)] for day in range(7)]
     context = {
@@ -63,7 +41,7 @@ def availability(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
     """What patients read and can book."""
-    doctor, user, what = _practice(request), me(request), request.POST.get("what", "")
+    doctor, user, what = practice_of(request), me(request), request.POST.get("what", "")
     about = AboutForm(request.POST if what == "about" else None, instance=doctor)
     offer = OfferForm(request.POST if what == "offer" else None)
     if what == "about" and about.is_valid():
@@ -73,7 +51,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         practice.offer(doctor, **offer.facts(doctor.clinic.currency), by=user)
         return _saved(request, "doctors:settings")
     if what == "withdraw":
-        practice.withdraw(_named(doctor.visit_types, request), by=user)
+        practice.withdraw(named(doctor.visit_types, request), by=user)
         return _saved(request, "doctors:settings")
     context = {
         "doctor": doctor,
@@ -85,14 +63,14 @@ def settings(request: HttpRequest) -> HttpResponse:
     return render(request, "doctors/settings.html", context, status=422 if about.errors or offer.errors else 200)
 
 
-def _practice(request: HttpRequest) -> Doctor:
+def practice_of(request: HttpRequest) -> Doctor:
     doctor = Doctor.objects.for_user(request.user).select_related("clinic").first()
     if doctor is None:
         raise Http404
     return doctor
 
 
-def _named(rows: Any, request: HttpRequest) -> Any:
+def named(rows: Any, request: HttpRequest) -> Any:
     """The one of ``rows`` that a button names; 404 for anything else."""
     try:
         return get_object_or_404(rows, pk=request.POST.get("id"))

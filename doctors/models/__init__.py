@@ -1,0 +1,16 @@
+from doctors.models.licences import Decision, Document, Education, Licence, moments
+from doctors.models.practice import KNOWN, Doctor, Specialty, TimeOff, VisitType, WeeklyHours
+
+__all__ = [
+    "KNOWN",
+    "Decision",
+    "Doctor",
+    "Document",
+    "Education",
+    "Licence",
+    "Specialty",
+    "TimeOff",
+    "VisitType",
+    "WeeklyHours",
+    "moments",
+]
