@@ -5,12 +5,13 @@ from auditlog.registry import auditlog
 
 from billing.models import Payment, Refund
 from consultations.models import Appointment
-from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
+from doctors.models import Doctor, Licence, TimeOff, VisitType, WeeklyHours
 from telemed.accounts.models import Clinic, User
 
 auditlog.register(User, exclude_fields=["password", "last_login"], mask_fields=["email", "phone"])
 auditlog.register(Clinic, exclude_fields=["logo"])
 auditlog.register(Doctor)
+auditlog.register(Licence)
 auditlog.register(VisitType)
 auditlog.register(WeeklyHours)
 auditlog.register(TimeOff)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -11,8 +12,9 @@ from billing.models import Payment, Refund
 from billing.states import PaymentState, RefundState
 from consultations.models import Appointment, Consultation
 from consultations.states import AppointmentState, ConsultationState
-from doctors.models import Doctor
-from doctors.states import DoctorState
+from doctors.models import Doctor, Licence
+from doctors.states import DoctorState, LicenceState
+from telemed.accounts.models import IdentityCheck
 from telemed.core import clock
 from telemed.core.models import Delivery
 from telemed.notifications.models import Message
@@ -28,13 +30,22 @@ class Figure:
     alarming: bool = False
 
 
+def renewed() -> QuerySet[Licence]:
+    """What doctors who work here have sent and nobody has looked at, longest waiting first."""
+    rows = Licence.objects.filter(
+        state=LicenceState.CLAIMED, doctor__state__in=[DoctorState.VERIFIED, DoctorState.SUSPENDED]
+    )
+    return rows.select_related("doctor").order_by("created_at")
+
+
 def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
     today = now.astimezone(tz).date()
     since, until = clock.at(today, time(), tz), clock.at(today + timedelta(days=1), time(), tz)
     gone = [AppointmentState.HELD, AppointmentState.EXPIRED, AppointmentState.CANCELLED]
     visits = Appointment.objects.filter(starts_at__gte=since, starts_at__lt=until).exclude(state__in=gone).count()
     live = Consultation.objects.filter(state__in=[ConsultationState.OPEN, ConsultationState.LIVE]).count()
-    applied = Doctor.objects.filter(state=DoctorState.APPLIED).count()
+    applied = Doctor.objects.filter(state__in=[DoctorState.APPLIED, DoctorState.IN_REVIEW]).count()
+    renewals, identities = renewed().count(), IdentityCheck.objects.waiting().count()
     unpaid = Payment.objects.filter(state=PaymentState.FAILED, created_at__gte=since).count()
     stuck = Refund.objects.filter(state=RefundState.FAILED).count()
     unsent = Message.objects.filter(state=Message.State.FAILED, created_at__gte=now - timedelta(days=7)).count()
@@ -43,6 +54,8 @@ def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
         Figure(_("Visits today"), visits, reverse("admin:consultations_appointment_changelist")),
         Figure(_("Rooms in use"), live, reverse("admin:consultations_appointment_changelist")),
         Figure(_("Doctors to verify"), applied, reverse("admin:verify"), applied > 0),
+        Figure(_("Licences to check"), renewals, reverse("admin:verify") + "#renewals", renewals > 0),
+        Figure(_("Identities to check"), identities, reverse("admin:identity"), identities > 0),
         Figure(
             _("Payments refused today"), unpaid, reverse("admin:billing_payment_changelist") + "?state__exact=failed"
         ),

@@ -150,7 +150,9 @@ def _of_relation(said: Book, place: str, to: str, row: dict[str, str]) -> Iterat
 
 
 def _of_tasks(said: Book) -> list[str]:
-    known = {f"{model._meta.app_label}.{name}" for model in apps.get_models() for name, _ in model._meta.permissions}
+    metas = [model._meta for model in apps.get_models()]
+    known = {f"{meta.app_label}.{name}" for meta in metas for name, _ in meta.permissions}
+    known |= {f"{meta.app_label}.{right}_{meta.model_name}" for meta in metas for right in meta.default_permissions}
     return [
         f"{role.key}: {task} is no task" for role in said.roles.values() for task in role.tasks if task not in known
     ]

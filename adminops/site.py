@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from adminops import views
+from adminops import identity, verification, views
 from adminops.compliance import views as compliance
 from adminops.rights import views as rights
 from adminops.support import views as support
@@ -45,8 +45,25 @@ class Site(AdminSite):
     def get_urls(self) -> list[Any]:
         own = [
             path("dashboard/", self.admin_view(views.dashboard), {"site": self}, name="dashboard"),
-            path("doctors/verify/", self.admin_view(views.verify), {"site": self}, name="verify"),
-            path("doctors/verify/<uuid:doctor_id>/", self.admin_view(views.decide), {"site": self}, name="decide"),
+            path("doctors/verify/", self.admin_view(verification.verify), {"site": self}, name="verify"),
+            path(
+                "doctors/verify/<uuid:doctor_id>/", self.admin_view(verification.decide), {"site": self}, name="decide"
+            ),
+            path("identity/", self.admin_view(identity.queue), {"site": self}, name="identity"),
+            path("identity/<uuid:check_id>/", self.admin_view(identity.check), {"site": self}, name="identity-check"),
+            path(
+                "identity/<uuid:check_id>/document/",
+                self.admin_view(identity.picture),
+                {"which": "document"},
+                name="identity-document",
+            ),
+            path(
+                "identity/<uuid:check_id>/selfie/",
+                self.admin_view(identity.picture),
+                {"which": "selfie"},
+                name="identity-selfie",
+            ),
+            path("doctors/documents/<uuid:document_id>/", self.admin_view(verification.document), name="document"),
             *self._pages(),
         ]
         return own + super().get_urls()

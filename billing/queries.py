@@ -13,6 +13,7 @@ from billing.models import Payment, Refund
 from billing.states import SETTLED
 from consultations.models import Appointment
 from doctors.models import Doctor
+from doctors.queries import may_practise
 from telemed.core import clock
 from telemed.core.money import Money
 
@@ -43,6 +44,7 @@ class Earnings:
 
     first: date
     lines: list[Line]
+    held: bool = False  # nothing is paid out to a doctor who may not practise
 
     @property
     def received(self) -> list[Money]:
@@ -65,9 +67,14 @@ class Earnings:
         return date(self.first.year + (self.first.month == 12), self.first.month % 12 + 1, 1)
 
 
-def earnings(doctor: Doctor, month: date, tz: ZoneInfo) -> Earnings:
+def may_be_paid_out(doctor: Doctor, now: datetime) -> bool:
+    """Money is held while the doctor may not practise, whatever it was earned for."""
+    return may_practise(doctor, now)
+
+
+def earnings(doctor: Doctor, month: date, tz: ZoneInfo, *, now: datetime) -> Earnings:
     """The paid visits of the month that begins on ``month``. Money that came too late never belonged to a visit."""
-    period = Earnings(month, [])
+    period = Earnings(month, [], held=not may_be_paid_out(doctor, now))
     period.lines.extend(_lines(doctor, _midnight(month, tz), _midnight(period.after, tz)))
     return period
 

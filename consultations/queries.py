@@ -59,7 +59,7 @@ def find_slot(slot_id: str, *, clinic: Clinic, now: datetime) -> Slot | None:
         kind_id, starts_at = UUID(kind_hex), clock.from_minutes(int(minutes, 16))
     except (ValueError, OverflowError, OSError):
         return None
-    kind = VisitType.objects.bookable().at(clinic).select_related("doctor__clinic").filter(pk=kind_id).first()
+    kind = VisitType.objects.bookable(now).at(clinic).select_related("doctor__clinic").filter(pk=kind_id).first()
     if kind is None or not now + NOTICE <= starts_at < now + HORIZON:
         return None
     end = starts_at + timedelta(minutes=kind.minutes)
@@ -74,7 +74,7 @@ def alternatives(slot_of: VisitType, near: datetime, *, now: datetime, count: in
     found = sorted(own, key=lambda slot: abs(slot.starts_at - near))[:count]
     if len(found) < count:
         others = (
-            VisitType.objects.bookable()
+            VisitType.objects.bookable(now)
             .at(slot_of.doctor.clinic)
             .select_related("doctor")
             .filter(doctor__specialty=slot_of.doctor.specialty)

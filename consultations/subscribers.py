@@ -1,11 +1,14 @@
 """Who is told what when something happens to a visit or a prescription. The words are neutral: they reach lock screens
 and shared mailboxes."""
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from consultations.invites import both, calendar_file, patient_link, when
 from consultations.models import Appointment, Prescription
+from doctors.models import Doctor
+from doctors.queries import may_practise
 from telemed.accounts.models import User
 from telemed.core import clock, events
 from telemed.core.models import Event
@@ -92,6 +95,25 @@ def say_sorry(event: Event) -> None:
             patient_link(appointment),
         )
     outbox.send(person, notice, kind="visit.doctor_no_show", key=f"sorry:{appointment.pk}", now=clock.now())
+
+
+@events.on("doctors.licence.expired", "doctors.licence.revoked", "doctors.doctor.suspended")
+def tell_the_booked(event: Event) -> None:
+    """Patients of a doctor who may not practise any more hear it in time to choose another."""
+    doctor = Doctor.objects.filter(Q(pk=event.entity_id) | Q(licences=event.entity_id)).distinct().get()
+    now = clock.now()
+    if may_practise(doctor, now):
+        return
+    for appointment in Appointment.objects.filter(doctor=doctor).upcoming(now).select_related("patient__user"):
+        person = appointment.patient.user
+        with outbox.speaking(person):
+            words = _(
+                "The doctor cannot hold your appointment of %(when)s at the moment. You can cancel it free of charge, or book another doctor."
+            )
+            notice = Notice(
+                _("About your appointment"), words % {"when": when(appointment, person)}, patient_link(appointment)
+            )
+        outbox.send(person, notice, kind="visit.doctor_away", key=f"away:{event.pk}:{appointment.pk}", now=now)
 
 
 @events.on("consultations.prescription.signed")

@@ -215,8 +215,10 @@ STORAGES = {
 TENANT = env.text("TENANT", "main")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
-LARGEST_REQUEST = 8 * 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024  # the papers that pharmacies check never touch the disk
+LARGEST_REQUEST = 14 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = (
+    6 * 1024 * 1024
+)  # papers that are checked, and uploads (core.uploads), never touch the disk
 
 # --- who --------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -359,6 +361,14 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "consultations.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
     "backoffice": {"task": "adminops.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
+    "licences": {
+        "task": "doctors.tasks.look_at_licences",
+        "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
+    "pictures": {
+        "task": "telemed.accounts.tasks.forget_pictures",
+        "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
     "heartbeat": {"task": "telemed.core.tasks.heartbeat", "schedule": timedelta(seconds=5)},
 }
 
@@ -422,6 +432,22 @@ HOLD_EXTENSIONS = 3
 REMINDER_MINUTES = env.minutes("REMINDER_MINUTES", [1440, 15])
 FREE_CANCEL_HOURS = env.whole("FREE_CANCEL_HOURS", 2)
 PRESCRIPTION_VALID_DAYS = env.whole("PRESCRIPTION_VALID_DAYS", 180)
+# An identity provider that speaks OpenID Connect for Identity Assurance; without one, level 2 is not offered.
+EKYC: dict[str, Any] = {
+    "issuer": env.text("EKYC_ISSUER").rstrip("/"),
+    "client_id": env.text("EKYC_CLIENT_ID"),
+    "client_secret": env.text("EKYC_CLIENT_SECRET"),
+    "frameworks": env.names("EKYC_FRAMEWORKS"),
+}
+if any(EKYC.values()) and not all(EKYC.values()):
+    env.refuse("EKYC_ISSUER, EKYC_CLIENT_ID, EKYC_CLIENT_SECRET and EKYC_FRAMEWORKS go together; set all four or none.")
+if EKYC["issuer"]:
+    env.url("EKYC_ISSUER", EKYC["issuer"], {"https"} if PRODUCTION else {"http", "https"})
+# How well we must know who a patient is before something is done for them: 0 the address is proved, 1 staff compared a
+# document and a face, 2 an identity provider vouches.
+IDENTITY_LEVEL_PRESCRIBING = env.whole("IDENTITY_LEVEL_PRESCRIBING", 0)
+if IDENTITY_LEVEL_PRESCRIBING > 2:
+    env.refuse("IDENTITY_LEVEL_PRESCRIBING must be 0, 1 or 2.")
 ROOM = {
     "open_before_minutes": 15,
     "close_after_minutes": 30,

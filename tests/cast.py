@@ -10,8 +10,8 @@ from adminops import roles
 from consultations.actions import booking
 from consultations.models import Appointment
 from consultations.queries import Slot
-from doctors.models import Doctor, VisitType, WeeklyHours
-from doctors.states import DoctorState
+from doctors.models import Doctor, Licence, VisitType, WeeklyHours, moments
+from doctors.states import DoctorState, LicenceState
 from patients.actions import consents, profile
 from patients.models import ConsentText, Patient
 from telemed.accounts.actions import factors
@@ -73,7 +73,11 @@ def doctor(
     from guardian.shortcuts import assign_perm
 
     user = User.objects.create_user(email=email, password=PASSWORD, name=name, role=User.Role.DOCTOR, time_zone=zone)
-    facts: dict[str, Any] = {"state": DoctorState.VERIFIED, "decided_at": now, "decided_by": user} if verified else {}
+    facts: dict[str, Any] = (
+        {"state": DoctorState.VERIFIED, "decided_at": now, "decided_by": user}
+        if verified
+        else {"state": DoctorState.APPLIED}
+    )
     row = Doctor.objects.create(
         user=user, clinic=the_clinic(), name=name, slug=name.lower().replace(" ", "-"), specialty="general-practice",
         qualification="MBBS, MRCGP", registration_number=registration, registration_council="General Medical Council",
@@ -84,7 +88,21 @@ def doctor(
         [WeeklyHours(doctor=row, weekday=day, opens=time(8), closes=time(18)) for day in range(7)]
     )
     assign_perm("doctors.run_practice", user, row)
+    licence(row, now=now, verified=verified)
     return row
+
+
+def licence(
+    of: Doctor, *, now: datetime, until: date | None = None, verified: bool = True, where: str = "GB"
+) -> Licence:
+    """A licence that began long ago, checked by the doctor's own account as everything of the cast is."""
+    facts: dict[str, Any] = (
+        {"state": LicenceState.VERIFIED, "checked_at": now, "checked_by": of.user} if verified else {}
+    )
+    return Licence.objects.create(
+        doctor=of, jurisdiction=where, council=of.registration_council, number=of.registration_number, created_at=now,
+        **moments(of, date(2020, 1, 1), until), **facts,
+    )  # fmt: skip
 
 
 def staff(email: str, *held: str, name: str = "Sam from the office") -> User:

@@ -10,9 +10,11 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from billing.models import Payment
 from consultations.models import Appointment, Consultation, Prescription
+from doctors.actions import application
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.models import User
+from telemed.core.uploads import Upload
 from tests.conftest import Browse
 
 
@@ -48,6 +50,9 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
         "prescription_id": draft.pk,
         "payment_id": paid.pk,
         "passkey_id": WebAuthnCredential.objects.create(user=amira.user, name="Amira's phone", credential_id=b"1").pk,
+        "document_id": application.attach(
+            lina, "degree", Upload(b"%PDF-", "application/pdf", "Amira.pdf"), by=lina.user, now=now
+        ).pk,
     }
 
 

@@ -1,7 +1,7 @@
 """Nobody reaches what the table does not give them: every route, every method, everyone, their own and somebody else's."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +11,14 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from billing.models import Payment
 from consultations.models import Appointment, Consultation, Prescription
-from doctors.actions import desk, practice
+from doctors.actions import application, desk, review
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.models import Grant, Patient
 from telemed.accounts import policy
+from telemed.accounts.actions import identity
 from telemed.accounts.models import User
+from telemed.core.uploads import Upload
 from telemed.sockets import consumers
 from tests import cast, matrix
 from tests.conftest import Browse, Time
@@ -33,7 +35,7 @@ OF_VISITS = (
 )
 OF_DOCTORS = (
     "consultations.appointment", "consultations.participant", "consultations.consultation", "consultations.prescription",
-    "doctors.doctor", "patients.patient",
+    "doctors.doctor", "doctors.document", "patients.patient",
 )  # fmt: skip
 PERSONAS = (
     "nobody", "amira", "mateo", "lina", "other", "former", "applicant", "suspended", "clerk", "clerk without a factor",
@@ -67,8 +69,14 @@ def _thing(owner: str, visit: Appointment, names: tuple[str, ...], now: datetime
     phone = WebAuthnCredential.objects.create(
         user=patient.user, name=f"Phone of {names[0]}", credential_id=owner.encode()
     )
+    picture = Upload(b"%PDF-", "application/pdf", f"{names[0]}.pdf")
+    paper = application.attach(doctor, "degree", picture, by=doctor.user, now=now)
+    proof = identity.send(
+        patient.user, name=patient.name, birth_date=date(1985, 3, 12), document=picture, selfie=picture, now=now
+    )
     ids = {
-        "passkey_id": phone.pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
+        "passkey_id": phone.pk, "document_id": paper.pk, "check_id": proof.pk,
+        "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
         "payment_id": paid.pk, "doctor_id": doctor.pk, "slug": doctor.slug, "object_id": patient.pk, "user_id": patient.user_id, "number": 0,
     }  # fmt: skip
     return Thing(owner, ids, (*names, patient.number, visit.reference))
@@ -123,7 +131,7 @@ def _former(*, amira: Patient, now: datetime, **_: Any) -> User:
 def _suspended(*, amira: Patient, admin: User, now: datetime, **_: Any) -> User:
     """A doctor who treated Amira's chart until this morning."""
     gone = cast.doctor("suspended@example.com", "Dr Gone Astray", now=now, registration="GMC 7000004")
-    practice.decide(gone, DoctorState.SUSPENDED, reason="A complaint", by=admin, now=now)
+    review.decide(gone, DoctorState.SUSPENDED, reason="A complaint", by=admin, now=now)
     return gone.user
 
 

@@ -11,7 +11,7 @@ from adminops import roles
 from adminops.models import Approval
 from adminops.rights import people
 from adminops.states import ApprovalState
-from doctors.actions import practice
+from doctors.actions import review
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from telemed.accounts.models import User
@@ -100,7 +100,7 @@ def _give(row: Approval, by: User, now: datetime) -> None:
 
 def _let_work(row: Approval, by: User, now: datetime) -> None:
     doctor = Doctor.objects.select_related("user").get(user=row.person)
-    practice.decide(doctor, DoctorState.VERIFIED, reason=row.decision, by=by, now=now)
+    review.decide(doctor, DoctorState.VERIFIED, reason=row.decision, by=by, now=now)
 
 
 EFFECTS: dict[str, Callable[[Approval, User, datetime], None]] = {

@@ -34,7 +34,12 @@ def issue(payment: Payment, *, now: datetime) -> Payment:
             "amount": payment.money, "doctor": payment.appointment.doctor.name,
         }  # fmt: skip
     payment.receipt = files.save(
-        document, patient_id=payment.patient_id, purpose="receipt", name=name, content_type="application/pdf", now=now
+        document,
+        owner=f"patient:{payment.patient_id}",
+        purpose="receipt",
+        name=name,
+        content_type="application/pdf",
+        now=now,
     )
     payment.save(update_fields=["number", "receipt"])
     timeline.add(

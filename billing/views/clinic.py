@@ -12,11 +12,12 @@ from billing import queries
 from billing.queries import Earnings
 from consultations.views.clinic import practice
 from doctors.models import Doctor
+from doctors.queries import standing
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 from telemed.core.money import Money
 
-HEAD = ("visit", "starts_at", "state", "currency", "paid", "received")
+HEAD = ("visit", "starts_at", "state", "currency", "paid", "received", "payout")
 FAR = 100  # years from now in which nobody asks for a month
 
 
@@ -26,7 +27,7 @@ def earnings(request: HttpRequest) -> HttpResponse:
     period, today = _period(request, doctor)
     context = {
         "doctor": doctor, "section": "earnings", "period": period, "tz": clock.zone(doctor.time_zone), "now": clock.now(),
-        "over": period.after <= today,
+        "over": period.after <= today, "standing": standing(doctor, clock.now()),
     }  # fmt: skip
     return render(request, "billing/earnings.html", context)
 
@@ -47,14 +48,15 @@ def earnings_csv(request: HttpRequest) -> HttpResponse:
 def _period(request: HttpRequest, doctor: Doctor) -> tuple[Earnings, date]:
     """The month that the address names, else this one, and what day it is in the practice."""
     tz = clock.zone(doctor.time_zone)
-    today = clock.now().astimezone(tz).date()
+    now = clock.now()
+    today = now.astimezone(tz).date()
     try:
         first = date.fromisoformat(f"{request.GET.get('month', '')}-01")
     except ValueError:
         first = today.replace(day=1)
     if abs(first.year - today.year) > FAR:
         first = today.replace(day=1)
-    return queries.earnings(doctor, first, tz), today
+    return queries.earnings(doctor, first, tz, now=now), today
 
 
 def _rows(period: Earnings, doctor: Doctor) -> Iterator[tuple[str, ...]]:
@@ -69,4 +71,5 @@ def _rows(period: Earnings, doctor: Doctor) -> Iterator[tuple[str, ...]]:
             state,
             line.payment.currency,
             *(f"{amount.major}" for amount in amounts),
+            "none" if line.back else "held" if period.held else "due",
         )

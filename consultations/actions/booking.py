@@ -12,6 +12,7 @@ from consultations.actions import visits
 from consultations.models import Appointment
 from consultations.queries import Slot
 from consultations.states import BLOCKING, AppointmentState
+from doctors.queries import may_practise
 from patients.actions import consents, profile
 from patients.models import Patient
 from telemed.accounts.models import User
@@ -38,6 +39,13 @@ class PatientBusy(Refusal):
 class HoldExpired(Refusal):
     code = "hold_expired"
     sentence = _("The ten minutes are over and the time is free again. What you typed is kept; choose a time to go on.")
+
+
+class DoctorAway(HoldExpired):
+    code = "doctor_away"
+    sentence = _(
+        "This doctor cannot see patients at the moment, so the time cannot be booked. Choose another doctor; what you typed is kept."
+    )
 
 
 class NoMoreTime(Refusal):
@@ -68,10 +76,12 @@ SELECT id FROM held
 
 
 def hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointment:
-    """Reserve ``slot`` for the patient for HOLD_MINUTES. Raises SlotTaken or PatientBusy.
+    """Reserve ``slot`` for the patient for HOLD_MINUTES. Raises SlotTaken, SlotGone or PatientBusy.
 
     Holding the same slot twice returns the same hold. Holding another lets the earlier one go.
     """
+    if not may_practise(slot.visit_type.doctor, now):
+        raise SlotGone
     appointment_id = _insert(slot, patient, by, now)
     if appointment_id is None and _clear_stale(slot, patient, now):
         appointment_id = _insert(slot, patient, by, now)
@@ -119,8 +129,9 @@ def require_hold(appointment: Appointment, now: datetime) -> None:
 
 
 def require_ready(appointment: Appointment, *, now: datetime) -> None:
-    """Everything a visit needs is there. Raises HoldExpired, ProfileMissing or ConsentMissing."""
+    """Everything a visit needs is there. Raises HoldExpired, DoctorAway, ProfileMissing or ConsentMissing."""
     require_hold(appointment, now)
+    _require_doctor(appointment, now)
     if not appointment.patient.completed_at:
         raise profile.ProfileMissing
     if not appointment.reason or not consents.given(appointment.patient, consents.TELEHEALTH):
@@ -129,7 +140,7 @@ def require_ready(appointment: Appointment, *, now: datetime) -> None:
 
 @transaction.atomic
 def confirm(appointment_id: UUID, *, by: User | None, now: datetime) -> Appointment:
-    """Turn the hold into a booked visit with its room, reminders and chart access. Raises HoldExpired.
+    """Turn the hold into a booked visit with its room, reminders and chart access. Raises HoldExpired or DoctorAway.
 
     Confirming a confirmed visit changes nothing, so that a payment may report itself twice.
     """
@@ -139,10 +150,16 @@ def confirm(appointment_id: UUID, *, by: User | None, now: datetime) -> Appointm
     if appointment.state == AppointmentState.CONFIRMED:
         return appointment
     require_hold(appointment, now)
+    _require_doctor(appointment, now)
     states.move(appointment, AppointmentState.CONFIRMED, by=by.pk if by else None, now=now)
     audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
     visits.prepare(appointment, by=by, now=now)
     return appointment
+
+
+def _require_doctor(appointment: Appointment, now: datetime) -> None:
+    if not may_practise(appointment.doctor, now):
+        raise DoctorAway
 
 
 def release(appointment: Appointment, *, by: User | None, now: datetime) -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from consultations.models import ClinicalNote, Consultation, Diagnosis
+from doctors.actions import licences
 from patients.actions import timeline
 from patients.models import TimelineEntry
 from telemed.accounts.models import User
@@ -89,12 +90,14 @@ def save(room: Consultation, written: Written, *, revision: int, by: User, now: 
 
 @transaction.atomic
 def sign(room: Consultation, *, revision: int, by: User, now: datetime) -> ClinicalNote:
-    """Close the note. The patient may read it from now on. Raises Stale or NoDiagnosis; signing twice changes nothing."""
+    """Close the note. The patient may read it from now on. Raises Stale, NotLicensed or NoDiagnosis; signing twice
+    changes nothing."""
     note = _locked(room, now)
     if note.signed_at:
         return note
     if note.revision != revision:
         raise Stale(note)
+    licences.require(room.appointment.doctor, now)
     if not note.diagnoses:
         raise NoDiagnosis
     _store(note, signed_at=now)

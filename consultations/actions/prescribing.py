@@ -18,9 +18,11 @@ from consultations.actions.drafts import Reviewed
 from consultations.actions.notes import NoDiagnosis
 from consultations.models import ClinicalNote, Medicine, Prescription
 from consultations.states import PrescriptionState
-from doctors.states import DoctorState
+from doctors.actions.licences import NotLicensed
+from doctors.queries import may_practise
 from patients.actions import timeline
 from patients.models import TimelineEntry
+from telemed.accounts.actions import identity
 from telemed.accounts.models import User
 from telemed.core import audit, crypto, files, ids, states
 from telemed.core.problems import Refusal
@@ -29,9 +31,11 @@ CODE_LENGTH = 16  # characters of the code on the paper: 80 random bits
 REQUIRED = ("amount", "route", "frequency", "quantity")
 
 
-class NotVerified(Refusal):
-    code = "not_verified"
-    sentence = gettext_lazy("Your registration is not verified at the moment, so you cannot sign. Ask the clinic.")
+class IdentityUnknown(Refusal):
+    code = "identity_unknown"
+    sentence = gettext_lazy(
+        "The clinic must know the patient's identity better before you prescribe. Ask them to have it checked under Your account."
+    )
 
 
 class AgeUnknown(Refusal):
@@ -61,9 +65,9 @@ class NotSigned(Refusal):
     sentence = gettext_lazy("Only a signed prescription can be cancelled, and only once.")
 
 
-def obstacles(draft: Prescription, reviewed: list[Reviewed]) -> list[Refusal]:
+def obstacles(draft: Prescription, reviewed: list[Reviewed], now: datetime) -> list[Refusal]:
     """Everything that stands between this draft and a signature, in the order in which one would put it right."""
-    return list(_obstacles(draft, reviewed))
+    return list(_obstacles(draft, reviewed, now))
 
 
 def sign(draft: Prescription, *, revision: int, by: User, now: datetime) -> None:
@@ -72,20 +76,25 @@ def sign(draft: Prescription, *, revision: int, by: User, now: datetime) -> None
     Raises the first of ``obstacles``, Stale when it was changed meanwhile, and NotDraft when it was signed already.
     The paper is drawn before the transaction opens, and everything is looked at again inside.
     """
-    _require(draft, revision)
+    _require(draft, revision, now)
     code = ids.code(CODE_LENGTH)
     diagnoses = _diagnoses(draft)
     until = paper.day(draft, now) + timedelta(days=settings.PRESCRIPTION_VALID_DAYS)
     pdf = paper.signed(draft, diagnoses=diagnoses, code=code, until=until, now=now)
     with transaction.atomic():
         row = Prescription.objects.select_for_update().get(pk=draft.pk)
-        reviewed = _require(row, revision)
+        reviewed = _require(row, revision, now)
         if _diagnoses(row) != diagnoses:
             raise drafts.Stale
         _keep_concerns(row, reviewed)
         name = f"{draft.reference}.pdf"
         kept = files.save(
-            pdf, patient_id=row.patient_id, purpose="prescription", name=name, content_type="application/pdf", now=now
+            pdf,
+            owner=f"patient:{row.patient_id}",
+            purpose="prescription",
+            name=name,
+            content_type="application/pdf",
+            now=now,
         )
         states.move(
             row, PrescriptionState.SIGNED, by=by.pk, now=now, signed_at=now, valid_until=until, pdf=kept,
@@ -112,24 +121,19 @@ def digest(code: str) -> bytes:
     return crypto.digest("prescription-code", ids.typed(code))
 
 
-def _require(draft: Prescription, revision: int) -> list[Reviewed]:
+def _require(draft: Prescription, revision: int, now: datetime) -> list[Reviewed]:
     if draft.state != PrescriptionState.DRAFT:
         raise drafts.NotDraft
     if draft.revision != revision:
         raise drafts.Stale
     reviewed = drafts.review(draft)
-    for refusal in obstacles(draft, reviewed):
+    for refusal in obstacles(draft, reviewed, now):
         raise refusal
     return reviewed
 
 
-def _obstacles(draft: Prescription, reviewed: list[Reviewed]) -> Iterator[Refusal]:
-    if draft.doctor.state != DoctorState.VERIFIED:
-        yield NotVerified()
-    if not draft.patient.birth_date:
-        yield AgeUnknown()
-    if not draft.patient.allergies_asked_at:
-        yield AllergiesUnknown()
+def _obstacles(draft: Prescription, reviewed: list[Reviewed], now: datetime) -> Iterator[Refusal]:
+    yield from _unknown(draft, now)
     if not _diagnoses(draft):
         yield NoDiagnosis()
     if not reviewed:
@@ -141,6 +145,19 @@ def _obstacles(draft: Prescription, reviewed: list[Reviewed]) -> Iterator[Refusa
     unanswered = [concern for row in reviewed for concern in row.unanswered]
     if unanswered:
         yield drafts.Unsafe(unanswered)
+
+
+def _unknown(draft: Prescription, now: datetime) -> Iterator[Refusal]:
+    """What must be known about the two people before anything is prescribed."""
+    if not may_practise(draft.doctor, now):
+        yield NotLicensed()
+    needed = settings.IDENTITY_LEVEL_PRESCRIBING
+    if needed and identity.level(draft.patient.user_id, now) < needed:
+        yield IdentityUnknown()
+    if not draft.patient.birth_date:
+        yield AgeUnknown()
+    if not draft.patient.allergies_asked_at:
+        yield AllergiesUnknown()
 
 
 def missing(dose: dict[str, Any]) -> list[str]:

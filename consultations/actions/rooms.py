@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from consultations.actions import log, presence, visits
 from consultations.models import Consultation, Participant
 from consultations.states import ConsultationState
+from doctors.actions import licences
 from telemed.accounts.models import User
 from telemed.core import audit, realtime, states
 from telemed.core.problems import Refusal
@@ -80,11 +81,13 @@ def require_open(room: Consultation, now: datetime) -> None:
 def enter(seat_id: UUID, *, socket: str, instance: str, take: bool, by: User, now: datetime) -> Entered:
     """Take the seat with this socket. The same page instance resumes and keeps its epoch; another one needs ``take``.
 
-    Raises Early, Over, or Busy when another page holds the seat.
+    Raises Early, Over, NotLicensed, or Busy when another page holds the seat.
     """
     room, seats = _locked(seat_id)
     seat = seats[seat_id]
     require_open(room, now)
+    if seat.role == Role.DOCTOR:
+        licences.require(room.appointment.doctor, now)
     if seat.socket and seat.instance != instance and not take:
         raise Busy
     presence.count(seats.values(), now)
@@ -125,11 +128,12 @@ def drop(seat_id: UUID, *, socket: str, now: datetime, left: bool = False) -> bo
 
 @transaction.atomic
 def admit(seat: Participant, patient_seat_id: UUID, *, client_id: str, by: User, now: datetime) -> None:
-    """Let the patient in. Raises DoctorsOnly, Early, Over or NotWaiting. Letting in twice changes nothing."""
+    """Let the patient in. Raises DoctorsOnly, Early, Over, NotLicensed or NotWaiting. Letting in twice changes nothing."""
     room, seats = _locked(seat.pk)
     require_open(room, now)
     if seat.role != Role.DOCTOR:
         raise DoctorsOnly
+    licences.require(room.appointment.doctor, now)
     guest = seats.get(patient_seat_id)
     if guest and guest.admitted:
         return
@@ -191,7 +195,7 @@ def seat_topic(seat_id: UUID) -> str:
 
 
 def _locked(seat_id: UUID) -> tuple[Consultation, dict[UUID, Participant]]:
-    rooms = Consultation.objects.select_for_update(of=("self",)).select_related("appointment")
+    rooms = Consultation.objects.select_for_update(of=("self",)).select_related("appointment__doctor")
     room = rooms.get(pk__in=Participant.objects.filter(pk=seat_id).values("consultation_id"))
     return room, {seat.pk: seat for seat in Participant.objects.filter(consultation=room)}
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consultations.models import Appointment, Consultation, Participant, Reminder
 from consultations.states import AppointmentState, ConsultationState
+from doctors.queries import may_practise
 from patients.actions import registrations, sharing
 from patients.models import Grant
 from telemed.accounts.models import User
@@ -56,8 +57,13 @@ def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None
 
 
 def cancel_is_free(appointment: Appointment, *, by: User, now: datetime) -> bool:
-    """Doctors always give the money back; patients get it until the clinic's hours before the start."""
-    return by.pk != appointment.patient.user_id or now <= free_until(appointment)
+    """Doctors always give the money back; patients get it until the clinic's hours before the start, and always from a
+    doctor who may not hold the visit."""
+    return (
+        by.pk != appointment.patient.user_id
+        or now <= free_until(appointment)
+        or not may_practise(appointment.doctor, now)
+    )
 
 
 def free_until(appointment: Appointment) -> datetime:

@@ -12,6 +12,7 @@ from django.conf import settings
 from consultations.actions import chat, log, rooms, turn
 from consultations.consumers.beats import beats
 from consultations.models import Participant
+from doctors.actions import licences
 from telemed.core import clock
 from telemed.core.realtime import Frame
 from telemed.core.sockets import DENIED, EARLY, ELSEWHERE, ENDED, LATE, PROTOCOL, Socket
@@ -87,6 +88,8 @@ class Room(Socket):
         except rooms.Busy:
             self.held = None
             await self.tell({"t": "busy"})
+        except licences.NotLicensed:
+            await self.close(DENIED)
         except (rooms.Over, rooms.Early) as refusal:
             await self.close(ENDED if isinstance(refusal, rooms.Over) else EARLY)
         else:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from consultations.models.appointments import Appointment
 from consultations.states import CONSULTATION_MOVES, ConsultationState
 from doctors.models import Doctor
+from doctors.models.practice import practising
 from doctors.states import DoctorState
 from patients.models import Grant, Patient
 from telemed.core import access
@@ -30,7 +31,8 @@ class ConsultationQuerySet(models.QuerySet["Consultation"]):
 
     @access.fetch
     def led_by(self, user: Any) -> Self:
-        """The visits of which ``user`` is the doctor, while they are verified and the patient's chart is open to them."""
+        """The visits of which ``user`` is the doctor, while they are verified and the patient's chart is open to them. A
+        licence that ended stops the signature, not the writing: what was seen in a visit must not be lost."""
         return self.filter(
             appointment__doctor__user_id=user.pk, appointment__doctor__state=DoctorState.VERIFIED,
             appointment__patient__in=Patient.objects.for_user(user),
@@ -69,10 +71,10 @@ class Consultation(Stateful):
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     @access.fetch
     def for_user(self, user: Any) -> Self:
-        """The seats of ``user``; a doctor has them while they are verified."""
+        """The seats of ``user``; a doctor has them while they may practise."""
         mine = self.filter(user_id=user.pk).exclude(state=Participant.State.REMOVED)
-        verified = models.Q(consultation__appointment__doctor__state=DoctorState.VERIFIED)
-        return mine.filter(models.Q(role=Participant.Role.PATIENT) | verified)
+        licensed = practising(path="consultation__appointment__doctor__")
+        return mine.filter(models.Q(role=Participant.Role.PATIENT) | licensed)
 
     @access.fetch
     def in_touch(self, user: Any) -> Self:

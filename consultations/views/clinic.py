@@ -15,8 +15,10 @@ from consultations.actions import visits
 from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.models import Doctor
+from doctors.queries import standing
 from patients.models import Allergy, Condition, Grant, Label, Patient, TimelineEntry
 from telemed.accounts.context import me
+from telemed.accounts.models import IdentityCheck
 from telemed.core import audit, clock
 
 FAR = 100  # years from now in which nobody asks for a week
@@ -68,7 +70,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         "doctor": doctor, "section": "today", "appointment": appointment, "now": now, "stage": appointment.stage(now),
         "note": note,
         "prescriptions": Prescription.objects.for_user(request.user).filter(consultation__appointment=appointment),
-        "chart": chart_of(request, appointment.patient_id),
+        "chart": chart_of(request, appointment.patient_id), "standing": standing(doctor, now),
     }  # fmt: skip
     return render(request, "consultations/clinic/visit.html", context)
 
@@ -129,6 +131,7 @@ def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
         conditions = conditions.exclude(pk__in=Label.objects.on(Label.Kind.CONDITION))
     return {
         "patient": found, "whole": whole, "marked": set(Label.objects.filter(patient=found).values_list("source_id", flat=True)),
+        "checked": IdentityCheck.objects.holding(clock.now()).filter(user=found.user_id).first(),
         "allergies": Allergy.objects.filter(patient=found, ended_at=None),
         "conditions": conditions,
         "timeline": TimelineEntry.objects.filter(patient=found).exclude(kind=TimelineEntry.Kind.RECEIPT).order_by("-at")[:20] if whole else [],

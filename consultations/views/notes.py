@@ -13,6 +13,7 @@ from consultations.actions import notes
 from consultations.forms import NoteForm
 from consultations.models import ClinicalNote, Consultation, Diagnosis
 from consultations.views import desk
+from doctors.actions.licences import NotLicensed
 from telemed.accounts import kept
 from telemed.accounts.context import me
 from telemed.core import clock
@@ -48,7 +49,7 @@ def sign(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     if request.method == "POST":
         try:
             notes.sign(room, revision=desk.revision(request), by=me(request), now=clock.now())
-        except (notes.Stale, notes.NoDiagnosis) as refusal:
+        except (notes.Stale, notes.NoDiagnosis, NotLicensed) as refusal:
             messages.warning(request, str(refusal))
         else:
             messages.success(request, _("The note is signed. The patient can read it now."))

@@ -253,7 +253,7 @@ def _context(request: HttpRequest, draft: Prescription, reviewed: list[drafts.Re
     return {
         **paper.preview(draft, diagnoses=note.diagnoses if note else [], now=now),
         "section": "prescriptions", "draft": draft, "appointment": draft.consultation.appointment, "now": now,
-        "bar": desk.bar(request, draft.patient), "obstacles": prescribing.obstacles(draft, reviewed),
+        "bar": desk.bar(request, draft.patient), "obstacles": prescribing.obstacles(draft, reviewed, clock.now()),
     }  # fmt: skip
 
 

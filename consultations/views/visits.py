@@ -1,5 +1,6 @@
 """A patient's visits: the list, one visit, its calendar file, and calling it off."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from consultations.actions import visits as actions
 from consultations.invites import calendar_file
 from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
+from doctors.queries import may_practise
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
@@ -54,7 +56,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     now = clock.now()
     context = {
         "appointment": appointment, "note": note, "prescriptions": prescriptions, "now": now, "stage": appointment.stage(now),
-        "free_until": actions.free_until(appointment), "section": "visits",
+        "free_until": actions.free_until(appointment), "section": "visits", "away": _away(appointment, now),
     }  # fmt: skip
     return render(request, "consultations/visits/visit.html", context)
 
@@ -95,6 +97,12 @@ def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         "section": "visits",
     }
     return render(request, "consultations/visits/cancel.html", context)
+
+
+def _away(appointment: Appointment, now: datetime) -> bool:
+    """A visit is booked, and its doctor may not hold it as things stand."""
+    booked = appointment.state == AppointmentState.CONFIRMED and now < appointment.ends_at
+    return booked and not may_practise(appointment.doctor, now)
 
 
 def _fetch(request: HttpRequest, appointment_id: UUID) -> Appointment:

@@ -1,24 +1,14 @@
-"""A doctor's application and practice: apply, be decided upon, offer visits, work hours, be away."""
+"""A doctor's practice: offer visits, work hours, be away."""
 
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.utils.text import slugify
-from guardian.shortcuts import assign_perm, remove_perm
+from django.db import transaction
 
-from doctors.models import KNOWN, Doctor, TimeOff, VisitType, WeeklyHours
-from doctors.states import DoctorState
-from telemed.accounts.models import Clinic, Membership, User
-from telemed.core import audit, states
-from telemed.core.ids import code
-from telemed.core.problems import Refusal
-
-
-class AlreadyRegistered(Refusal):
-    code = "already_registered"
-    sentence = KNOWN
+from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
+from telemed.accounts.models import User
+from telemed.core import audit
 
 
 @dataclass(frozen=True)
@@ -28,31 +18,6 @@ class Hours:
     weekday: int
     opens: time
     closes: time
-
-
-def apply(user: User, *, clinic: Clinic, facts: dict[str, Any], now: datetime) -> Doctor:
-    """Ask to work here. Invisible to patients until somebody decides. Raises AlreadyRegistered."""
-    slug = f"{slugify(facts['name'])}-{code(4).lower()}"
-    try:
-        with transaction.atomic():
-            doctor = Doctor.objects.create(user=user, clinic=clinic, slug=slug, created_at=now, **facts)
-            User.objects.filter(pk=user.pk).update(role=User.Role.DOCTOR, name=facts["name"])
-            Membership.objects.get_or_create(user=user, clinic=clinic)
-            audit.record("create", "doctors.doctor", doctor.pk, by=user, purpose="HOPERAT")
-    except IntegrityError as error:
-        raise AlreadyRegistered from error
-    return doctor
-
-
-@transaction.atomic
-def decide(doctor: Doctor, to: str, *, reason: str, by: User, now: datetime) -> None:
-    """Verify, refuse or suspend. Only a verified doctor runs a practice and can be found. Raises states.Refused."""
-    states.move(doctor, to, by=by.pk, now=now, decided_at=now, decided_by=by, decision=reason)
-    if to == DoctorState.VERIFIED:
-        assign_perm("doctors.run_practice", doctor.user, doctor)
-    else:
-        remove_perm("doctors.run_practice", doctor.user, doctor)
-    audit.record("verify", "doctors.doctor", doctor.pk, by=by, purpose="HOPERAT", outcome=to)
 
 
 @transaction.atomic

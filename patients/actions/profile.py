@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from patients.actions import registrations
 from patients.models import Allergy, ChartItem, Condition, Patient
+from telemed.accounts.actions import identity
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit
@@ -48,6 +49,8 @@ def fill_in(
     allergies: list[Statement], conditions: list[Statement], by: User, now: datetime,
 ) -> None:  # fmt: skip
     """Keep everything that a visit needs. What was stated before and is not any more is ended, not deleted."""
+    if patient.completed_at and (patient.name, patient.birth_date) != (name, birth_date):
+        identity.lapse(patient.user, by=by, now=now)
     patient.name, patient.birth_date, patient.sex = name, birth_date, sex
     patient.address, patient.emergency_contact = address, emergency_contact
     patient.allergies_asked_at = patient.completed_at = now

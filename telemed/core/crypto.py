@@ -4,7 +4,7 @@ house), which is wrapped by the root key of ``kms``.
 Envelope: version (1) | data key id (16) | nonce (12) | ciphertext and tag. The additional data binds a value to its
 tenant, model, field and row, so that it cannot be moved. Opening fails closed: a changed byte raises Tampered.
 
-Only ``fields`` and ``files`` use this module, besides the callers of ``digest``.
+Only ``fields`` and ``files`` use this module, besides the callers of ``digest`` and ``destroy``.
 """
 
 import hashlib
@@ -143,6 +143,12 @@ def open_sealed(envelope: bytes, *, aad: bytes) -> bytes:
         return AESGCM(key).decrypt(envelope[17:29], envelope[29:], aad)
     except InvalidTag as error:
         raise Tampered("the value does not open in this place") from error
+
+
+def destroy(subject: str) -> None:
+    """Drop every key of ``subject``: what is sealed for it opens never again, in no copy that is kept without the keys."""
+    DataKey.objects.filter(subject=subject).delete()
+    transaction.on_commit(keyring.forget)
 
 
 def digest(label: str, value: str) -> bytes:

@@ -57,8 +57,8 @@ class _Door:
 class EncryptedField(Field):
     """Base: bytes in and out are made by ``pack`` and ``unpack`` of the kind.
 
-    subject: how to find the owner's key from a row: the name of the attribute that holds the patient's id, "pk" for
-    the patient itself, or "" for what belongs to the house.
+    subject: how to find the owner's key from a row: the name of the attribute that holds the patient's id or (as a
+    string) the whole subject, "pk" for the patient itself, or "" for what belongs to the house.
     """
 
     pack: Callable[[Any], bytes]
@@ -85,12 +85,15 @@ class EncryptedField(Field):
 
     def seal(self, value: Any, row: models.Model) -> bytes:
         """The envelope of ``value`` for the column of ``row``, for statements written by hand."""
-        owner = f"patient:{getattr(row, self.subject)}" if self.subject else crypto.HOUSE
-        return crypto.seal(type(self).pack(value), subject=owner, aad=crypto.bound(self.place, row.pk))
+        return crypto.seal(type(self).pack(value), subject=self._owner(row), aad=crypto.bound(self.place, row.pk))
 
     def open(self, value: Sealed, pk: object) -> Any:
         """The plain value of a column read with ``values()``. Raises crypto.Tampered."""
         return type(self).unpack(crypto.open_sealed(value.envelope, aad=crypto.bound(self.place, pk)))
+
+    def _owner(self, row: models.Model) -> str:
+        owner = getattr(row, self.subject) if self.subject else crypto.HOUSE
+        return owner if isinstance(owner, str) else f"patient:{owner}"
 
     def pre_save(self, model_instance: models.Model, add: bool) -> bytes | None:
         value = model_instance.__dict__.get(self.attname)

@@ -25,13 +25,13 @@ CHUNK = 64 * 1024
 TAG = 16
 
 
-def save(content: bytes, *, patient_id: UUID, purpose: str, name: str, content_type: str, now: datetime) -> StoredFile:
-    """Encrypt ``content`` for the patient and keep it. Returns the row that ``read`` needs."""
+def save(content: bytes, *, owner: str, purpose: str, name: str, content_type: str, now: datetime) -> StoredFile:
+    """Encrypt ``content`` for the subject ``owner`` and keep it. Returns the row that ``read`` needs."""
     key, row_id = secrets.token_bytes(32), uuid7()
     row = StoredFile(
-        id=row_id, patient_id=patient_id, purpose=purpose, name=name, content_type=content_type, size=len(content),
+        id=row_id, owner=owner, purpose=purpose, name=name, content_type=content_type, size=len(content),
         sha256=hashlib.sha256(content).digest(), created_at=now,
-        key=crypto.seal(key, subject=f"patient:{patient_id}", aad=_aad(row_id)),
+        key=crypto.seal(key, subject=owner, aad=_aad(row_id)),
     )  # fmt: skip
     default_storage.save(_path(row), ContentFile(b"".join(_chunks(content, key, row_id))))
     row.save(force_insert=True)
@@ -58,6 +58,12 @@ def respond(row: StoredFile, *, download: bool = False) -> StreamingHttpResponse
     response["Content-Disposition"] = str(content_disposition_header(download, row.name))
     response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     return response
+
+
+def destroy(row: StoredFile) -> None:
+    """Delete the file and the key that opens it. Bytes go first: when the rest fails, the row is still there to try again."""
+    default_storage.delete(_path(row))
+    row.delete()
 
 
 def _path(row: StoredFile) -> str:

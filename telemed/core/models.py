@@ -90,12 +90,13 @@ class AuditEvent(models.Model):
 
 
 class StoredFile(models.Model):
-    """A file that is encrypted in chunks under its own key; the key is sealed for the patient it belongs to."""
+    """A file that is encrypted in chunks under its own key; the key is sealed for ``owner``, the subject it belongs to:
+    "patient:<id>", "user:<id>", or what its makers call a pile of papers that goes away as one."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    patient_id = models.UUIDField(db_index=True)
+    owner = models.CharField(max_length=80, db_index=True)
     purpose = models.CharField(max_length=20)
-    name = EncryptedTextField(subject="patient_id")
+    name = EncryptedTextField(subject="owner")
     content_type = models.CharField(max_length=80)
     size = models.PositiveBigIntegerField()
     sha256 = models.BinaryField(max_length=32)

@@ -20,11 +20,12 @@ from consultations.models import Appointment, Participant
 from consultations.states import AppointmentState
 from consultations.views.clinic import chart_of, practice
 from doctors.models import Doctor
+from doctors.queries import standing
 from patients.actions import profile
 from patients.models import TimelineEntry
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import PreferencesForm
-from telemed.accounts.models import User
+from telemed.accounts.models import IdentityCheck, User
 from telemed.core import clock, links
 from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
@@ -90,7 +91,7 @@ def start(request: HttpRequest) -> HttpResponse:
     if user.is_staff:
         return redirect(links.reachable(reverse("admin:index")))
     if user.role == User.Role.DOCTOR:
-        if Doctor.objects.for_user(user).listed().exists():
+        if Doctor.objects.for_user(user).exists():
             return redirect("portals:clinic")
         return redirect("consultations:desk" if Doctor.objects.desks_of(user).exists() else "doctors:application")
     return redirect("portals:home")
@@ -135,6 +136,7 @@ def clinic(request: HttpRequest) -> HttpResponse:
         "doctor": doctor, "section": "today", "now": now, "agenda": agenda, "waiting": waiting, "coming": coming,
         "next": ahead[0] if ahead else None, "chart": chart_of(request, ahead[0].patient_id) if ahead else None,
         "grid": Grid.of(agenda, now), "earned": earned(doctor, since, until),
+        "standing": standing(doctor, now),
         "done": sum(row.state == AppointmentState.COMPLETED for row in agenda),
     }  # fmt: skip
     return render(request, "pages/clinic.html", context)
@@ -145,8 +147,12 @@ def account(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     form = PreferencesForm(initial={"language": user.language, "time_zone": user.time_zone})
     patient = profile.record_of(user, now=clock.now()) if user.role == User.Role.PATIENT else None
+    checks = IdentityCheck.objects.for_user(user)
+    facts = {"checked": checks.holding(clock.now()).first(), "waiting": checks.waiting().exists()}
     return render(
-        request, "pages/account.html", {"form": form, "patient": patient, "section": "account", **shell_of(user)}
+        request,
+        "pages/account.html",
+        {"form": form, "patient": patient, "section": "account", **facts, **shell_of(user)},
     )
 
 

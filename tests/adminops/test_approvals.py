@@ -9,7 +9,7 @@ from django.test import Client
 
 from adminops.models import Approval
 from adminops.rights import approvals, people
-from doctors.actions import practice
+from doctors.actions import review
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.models import Patient
@@ -123,7 +123,7 @@ def test_a_suspended_doctor_works_again_when_a_second_person_agrees(
 ) -> None:
     with pytest.raises(approvals.NotSuspended):
         approvals.ask("licence", lina.user, reason="Nothing is wrong", by=admin, now=now)
-    practice.decide(lina, DoctorState.SUSPENDED, reason="The council asked", by=admin, now=now)
+    review.decide(lina, DoctorState.SUSPENDED, reason="The council asked", by=admin, now=now)
     row = approvals.ask("licence", lina.user, reason="The council cleared her", by=admin, now=now)
     assert Doctor.objects.get(pk=lina.pk).state == "suspended"
     approvals.decide(row, "approved", reason="Letter read", by=privacy, now=now)

@@ -167,9 +167,9 @@ def test_the_file_has_a_row_for_each_visit(
     answer = browse(lina.user).get("/clinic/earnings.csv?month=2026-11")
     assert answer["Content-Disposition"] == 'attachment; filename="earnings-2026-11.csv"'
     assert answer.content.decode().splitlines() == [
-        "visit,starts_at,state,currency,paid,received",
-        f"{second.appointment.reference},2026-11-22T12:00+00:00,confirmed,GBP,48.00,48.00",
-        f"{first.appointment.reference},2026-11-22T11:00+00:00,returned,GBP,48.00,0.00",
+        "visit,starts_at,state,currency,paid,received,payout",
+        f"{second.appointment.reference},2026-11-22T12:00+00:00,confirmed,GBP,48.00,48.00,due",
+        f"{first.appointment.reference},2026-11-22T11:00+00:00,returned,GBP,48.00,0.00,none",
     ]
 
 
@@ -187,7 +187,7 @@ def test_earnings_take_the_same_few_questions_for_one_visit_and_for_three(
         buy(amira, lina, now + timedelta(hours=1 + number))
     doctor = browse(lina.user)
     doctor.get("/clinic/earnings/")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(8):
         assert doctor.get("/clinic/earnings/").content.count(b"badge--primary") == 2 * rows
 
 

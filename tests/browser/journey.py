@@ -10,6 +10,7 @@ from functools import partial
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import at_rest
+from tests.browser.applying import decide
 from tests.browser.hands import (
     card,
     check_devices,
@@ -215,9 +216,9 @@ class Journey(Traveller):
         self.is_listed(0)
         admin.goto("/admin/doctors/verify/")
         admin.get_by_role("link", name=self.applicant).click()
+        admin.get_by_role("button", name="Take this application").click()
         self.look(admin)
-        admin.get_by_label("What you checked").fill("Found in the public register")
-        admin.get_by_role("button", name="Verify").click()
+        decide(admin)
         self.offer(newcomer)
         self.is_listed(1)
         for page in (

@@ -52,6 +52,7 @@ ROWS = [
     Row("accounts:authenticator", PATIENT, "/account/authenticator/"),
     Row("portals:helping", PATIENT, "/account/help/"),
     Row("patients:profile", PATIENT, "/account/profile/"),
+    Row("patients:identity", PATIENT, "/account/identity/"),
     Row("patients:record", PATIENT, "/record/"),
     Row("patients:sharing", PATIENT, "/record/sharing/"),
     Row("consultations:discover", PATIENT, "/doctors/"),
@@ -84,6 +85,7 @@ ROWS = [
     Row("doctors:availability", DOCTOR, "/clinic/availability/"),
     Row("doctors:settings", DOCTOR, "/clinic/settings/"),
     Row("doctors:application", DOCTOR, "/clinic/apply/"),
+    Row("doctors:licences", DOCTOR, "/clinic/licences/"),
     Row("billing:earnings", DOCTOR, "/clinic/earnings/"),
     Row("accounts:recovery", STAFF, "/account/recovery/"),
     Row("accounts:authenticator", STAFF, "/account/authenticator/"),
@@ -100,6 +102,8 @@ ROWS = [
     Row("admin:roles", PRIVACY, "/admin/roles/"),
     Row("admin:verify", STAFF, "/admin/doctors/verify/"),
     Row("admin:decide", STAFF, "/admin/doctors/verify/{applicant}/"),
+    Row("admin:identity", STAFF, "/admin/identity/"),
+    Row("admin:identity-check", STAFF, "/admin/identity/{identity}/"),
     Row("admin:accounts_user_changelist", STAFF, "/admin/accounts/user/"),
     Row("admin:consultations_appointment_changelist", STAFF, "/admin/consultations/appointment/"),
     Row("admin:billing_payment_changelist", STAFF, "/admin/billing/payment/"),
@@ -113,7 +117,8 @@ ON_THE_WAY = {
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
-    "billing:demo-step", "consultations:emergency", "consultations:emergency-chart", "doctors:desk-join",
+    "billing:demo-step", "consultations:emergency", "consultations:emergency-chart", "doctors:desk-join", "doctors:apply-about", "doctors:apply-licences", "doctors:apply-education", "doctors:apply-documents",
+    "doctors:apply-check",
 }  # fmt: skip
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
 NO_PAGE = {
@@ -121,13 +126,14 @@ NO_PAGE = {
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
-    "demo:attachment", "demo:enter",
+    "demo:attachment", "demo:enter", "doctors:document", "patients:identity-provider", "patients:identity-return",
 }  # fmt: skip
 
 IDS = """
 SELECT json_build_object(
   'held', held.id, 'coming', coming.id, 'patient', held.patient_id, 'thread', room.id, 'prescription', rx.id,
-  'doctor', doctor.slug, 'applicant', (SELECT id FROM doctors_doctor WHERE state = 'applied' ORDER BY created_at LIMIT 1))
+  'doctor', doctor.slug, 'applicant', (SELECT id FROM doctors_doctor WHERE state = 'applied' ORDER BY created_at LIMIT 1),
+  'identity', (SELECT id FROM accounts_identitycheck ORDER BY sent_at LIMIT 1))
 FROM consultations_prescription rx
 JOIN consultations_consultation room ON room.id = rx.consultation_id
 JOIN consultations_appointment held ON held.id = room.appointment_id

@@ -7,6 +7,7 @@ import psycopg
 from playwright.sync_api import Page, expect
 
 from tests.browser import looks
+from tests.browser.applying import apply
 from tests.browser.people import NARROW, WIDE, People, code_in
 
 ADMIN = "Sam Okafor"
@@ -82,15 +83,7 @@ class Traveller:
         page.goto("/clinic/apply/")
         page.get_by_role("link", name="Create an account").click()
         self.join(page, f"{self.applicant.lower().replace(' ', '.')}@demo.example")
-        facts = {"name": self.applicant, "qualification": "MBBS", "registration_council": "General Medical Council"}
-        facts |= {"registration_number": uuid4().hex[:7].upper(), "practising_since": "2015"}
-        for name, value in facts.items():
-            page.locator(f"#id_{name}").fill(value)
-        page.get_by_label("Specialty").select_option("Neurology")
-        page.get_by_label("English", exact=True).check()
-        page.get_by_role("button", name="Send the application").click()
-        expect(page.get_by_text("Patients cannot see you yet")).to_be_visible()
-        self.look(page)
+        apply(page, self.applicant, uuid4().hex[:7].upper(), self.look)
         return page
 
     def offer(self, page: Page) -> None:

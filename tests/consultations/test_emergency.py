@@ -84,7 +84,7 @@ def test_prescriptions_are_read_as_sentences(
     )
     PrescriptionItem.objects.create(prescription=row, patient_id=amira.pk, position=1, dose=dose)
     pdf = StoredFile.objects.create(
-        patient_id=amira.pk,
+        owner=f"patient:{amira.pk}",
         purpose="rx",
         name="x",
         content_type="application/pdf",
@@ -186,10 +186,10 @@ def test_only_that_record_and_only_for_that_doctor(
 def test_only_a_verified_doctor_may(
     who: str, amira: Patient, mateo: Patient, other: Doctor, lina: Doctor, browse: Browse, now: datetime
 ) -> None:
-    from doctors.actions import practice
+    from doctors.actions import review
 
     boss = cast.staff("boss@example.com")
-    practice.decide(other, "suspended", reason="x", by=boss, now=now)
+    review.decide(other, "suspended", reason="x", by=boss, now=now)
     from tests.consultations.test_front_desk import helper
 
     person = {"patient": mateo.user, "suspended": other.user, "admin": boss}.get(who) or helper(

@@ -17,6 +17,7 @@ from consultations import wording
 from consultations.actions import drafts, notes, prescribing
 from consultations.models import Appointment, ClinicalNote, Medicine, Prescription, PrescriptionItem
 from consultations.models.dictionaries import Product
+from doctors.actions.licences import NotLicensed
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.actions import profile
@@ -191,7 +192,7 @@ def new_allergy(row: Prescription) -> None:
     ("change", "refusal"),
     [
         (no_diagnosis, notes.NoDiagnosis), (no_birth_date, prescribing.AgeUnknown), (allergies_not_asked, prescribing.AllergiesUnknown),
-        (doctor_suspended, prescribing.NotVerified), (no_medicine, prescribing.NothingPrescribed), (medicine_left_the_dictionary, drafts.UnknownMedicine),
+        (doctor_suspended, NotLicensed), (no_medicine, prescribing.NothingPrescribed), (medicine_left_the_dictionary, drafts.UnknownMedicine),
         (strength_left_the_dictionary, drafts.UnknownMedicine), (no_frequency, prescribing.Incomplete), (no_end, prescribing.Incomplete),
         (new_allergy, drafts.Unsafe),
     ],

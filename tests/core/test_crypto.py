@@ -98,7 +98,7 @@ def test_a_saved_row_keeps_values_it_did_not_open(amira: Patient) -> None:
 def test_a_file_comes_back_as_it_went_in(amira: Patient, now: datetime, size: int) -> None:
     content = os.urandom(size)
     row = files.save(
-        content, patient_id=amira.pk, purpose="test", name="scan.pdf", content_type="application/pdf", now=now
+        content, owner=f"patient:{amira.pk}", purpose="test", name="scan.pdf", content_type="application/pdf", now=now
     )
     assert b"".join(files.read(row)) == content
     assert b"".join(files.read(row, start=size // 3, end=size // 2 + 1)) == content[size // 3 : size // 2 + 1]
@@ -108,7 +108,12 @@ def test_a_changed_shortened_extended_or_swapped_file_is_refused(amira: Patient,
     from django.core.files.storage import default_storage
 
     row = files.save(
-        os.urandom(3 * files.CHUNK), patient_id=amira.pk, purpose="test", name="a", content_type="text/plain", now=now
+        os.urandom(3 * files.CHUNK),
+        owner=f"patient:{amira.pk}",
+        purpose="test",
+        name="a",
+        content_type="text/plain",
+        now=now,
     )
     path = Path(default_storage.path(f"{row.pk.hex[-2:]}/{row.pk.hex}"))
     good = path.read_bytes()
@@ -122,7 +127,7 @@ def test_a_changed_shortened_extended_or_swapped_file_is_refused(amira: Patient,
 
 def test_a_file_row_cannot_be_given_to_another_file(amira: Patient, now: datetime) -> None:
     one, two = (
-        files.save(b"secret", patient_id=amira.pk, purpose="t", name="n", content_type="text/plain", now=now)
+        files.save(b"secret", owner=f"patient:{amira.pk}", purpose="t", name="n", content_type="text/plain", now=now)
         for _ in range(2)
     )
     StoredFile.objects.filter(pk=one.pk).update(key=bytes(two.key))

@@ -92,6 +92,13 @@ def country_name(code: str) -> str:
     return str(locale.territories.get(code, code))
 
 
+@register.filter
+def jurisdiction_name(code: str) -> str:
+    """'United Kingdom', 'United States (CA)' of an ISO 3166 code."""
+    country, _dash, region = code.partition("-")
+    return f"{country_name(country)} ({region})" if region else country_name(country)
+
+
 TONES = {
     "held": ("warning", "hourglass"), "confirmed": ("primary", "calendar-check"), "completed": ("success", "check"),
     "cancelled": ("neutral", "x"), "expired": ("neutral", "clock"), "patient_no_show": ("warning", "user-x"),
@@ -99,6 +106,7 @@ TONES = {
     "draft": ("neutral", "pencil"), "signed": ("success", "badge-check"),
     "open": ("info", "clock"), "captured": ("success", "check"), "failed": ("danger", "circle-alert"), "refunded": ("neutral", "undo-2"),
     "applied": ("warning", "clock"), "verified": ("success", "badge-check"), "refused": ("danger", "x"), "suspended": ("danger", "pause"),
+    "in_review": ("info", "search"), "asked": ("warning", "message-circle-question-mark"), "claimed": ("warning", "clock"), "revoked": ("danger", "x"),
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Fills an empty database with the demo people, through the same actions that real people use."""
 
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -7,15 +8,16 @@ from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from doctors.actions import desk, practice
-from doctors.models import Doctor
-from doctors.states import DoctorState
+from doctors.actions import application, desk, practice, review
+from doctors.models import Doctor, Document, Licence
+from doctors.states import DoctorState, LicenceState
 from patients.actions import consents, profile
-from telemed.accounts.actions import factors, members
+from patients.models import Patient
+from telemed.accounts.actions import factors, identity, members
 from telemed.accounts.clinics import clinic_at, forget_clinics, the_clinic
 from telemed.accounts.models import Clinic, User
 from telemed.core import audit, clock
-from telemed.demo import history, people
+from telemed.demo import history, people, specimen
 
 
 class Command(BaseCommand):
@@ -36,6 +38,7 @@ class Command(BaseCommand):
             _desk()
             for patient in people.PATIENTS:
                 _patient(patient)
+            _identities(admin)
             visits = history.live(now=clock.now())
         return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, {len(people.STAFF)} staff, {visits} visits"
 
@@ -67,11 +70,11 @@ def _member(email: str, zone: str, language: str) -> User:
 def _doctor(person: people.DemoDoctor, admin: User) -> None:
     user, clinic, now = _member(person.email, person.zone, "en"), clinic_at(person.clinic), clock.now()
     facts: dict[str, Any] = {
-        "name": person.name, "specialty": person.specialty, "qualification": person.qualification, "registration_council": person.council,
-        "registration_number": person.number, "languages": person.languages, "practising_since": person.since, "time_zone": person.zone,
+        "name": person.name, "specialty": person.specialty, "qualification": person.qualification, "languages": person.languages, "practising_since": person.since, "time_zone": person.zone,
         "biography": person.about,
     }  # fmt: skip
-    doctor = practice.apply(user, clinic=clinic, facts=facts, now=now)
+    doctor = application.begin(user, clinic=clinic, facts=facts, now=now)
+    licence = _papers(doctor, person, now)
     for offer in person.offers:
         practice.offer(
             doctor,
@@ -84,8 +87,34 @@ def _doctor(person: people.DemoDoctor, admin: User) -> None:
         )
     hours = [practice.Hours(day, opens, closes) for day in person.days for opens, closes in person.periods]
     practice.set_hours(doctor, hours, by=user)
+    application.send(doctor, by=user, now=now)
     if person.verified:
-        practice.decide(doctor, DoctorState.VERIFIED, reason="Register looked up (demo)", by=admin, now=now)
+        reason: dict[str, Any] = {"reason": "Register looked up (demo)", "by": admin, "now": now}
+        review.take(doctor, by=admin, now=now)
+        begin, end = licence.valid_from, licence.valid_until
+        review.decide_licence(licence, LicenceState.VERIFIED, valid_from=begin, valid_until=end, **reason)
+        review.decide(doctor, DoctorState.VERIFIED, **reason)
+
+
+def _papers(doctor: Doctor, person: people.DemoDoctor, now: datetime) -> Licence:
+    """What every application has: a licence with its certificate, a school, and a passport."""
+    today, user = now.date(), doctor.user
+    licence = application.claim(
+        doctor, jurisdiction=person.jurisdiction, council=person.council, number=person.number, by=user, now=now,
+        valid_from=date(person.since, 8, 1), valid_until=today + timedelta(days=person.licence_days) if person.licence_days else None,
+        paper=specimen.paper(person.council, person.name, person.number),
+    )  # fmt: skip
+    application.studied(
+        doctor,
+        school=person.school,
+        degree=person.qualification.split(",")[0],
+        year=person.since,
+        country=person.jurisdiction[:2],
+        by=user,
+    )
+    passport = specimen.paper("PASSPORT", person.name, "P0000000")
+    application.attach(doctor, Document.Kind.IDENTITY, passport, by=user, now=now)
+    return licence
 
 
 def _desk() -> None:
@@ -109,3 +138,20 @@ def _patient(person: people.DemoPatient) -> None:
         allergies=person.allergies, conditions=person.conditions, by=user, now=now,
     )  # fmt: skip
     consents.give(record, consents.wording(consents.TELEHEALTH, person.language), by=user, now=now)
+
+
+def _identities(admin: User) -> None:
+    """Amira was checked; Mateo's pictures wait."""
+    now = clock.now()
+    for email in (people.PATIENTS[0].email, people.PATIENTS[1].email):
+        patient = Patient.objects.select_related("user").get(user__email=email)
+        assert patient.birth_date
+        pictures = {
+            "document": specimen.paper("IDENTITY CARD", patient.name, f"{patient.birth_date:%d %m %Y}"),
+            "selfie": specimen.face(),
+        }
+        check = identity.send(patient.user, name=patient.name, birth_date=patient.birth_date, **pictures, now=now)
+        if email == people.PATIENTS[0].email:
+            identity.approve(
+                check, reason="Same person (demo)", expires_at=now + timedelta(days=700), by=admin, now=now
+            )

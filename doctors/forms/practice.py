@@ -86,16 +86,6 @@ class AboutForm(forms.ModelForm):  # type: ignore[type-arg]
         return year
 
 
-class ApplicationForm(AboutForm):
-    class Meta(AboutForm.Meta):
-        fields = ("name", "registration_council", "registration_number", *AboutForm.Meta.fields)
-        help_texts = {
-            **AboutForm.Meta.help_texts,
-            "name": _("As patients read it, for example Dr Lina Haddad"),
-            "registration_council": _("For example: General Medical Council"),
-        }
-
-
 class HoursForm(forms.Form):
     """A week of working periods, two a day, as wall times of the doctor's zone."""
 

@@ -4,15 +4,16 @@ from datetime import datetime
 from typing import Any, ClassVar, Self, cast
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from doctors.states import MOVES, DoctorState
+from doctors.states import MOVES, OPEN, DoctorState
 from telemed.accounts.models import Clinic
-from telemed.core import access
+from telemed.core import access, clock
 from telemed.core.ids import uuid7
 from telemed.core.money import Money
 from telemed.core.states import Moves, Stateful
@@ -36,10 +37,18 @@ class Specialty(models.TextChoices):
     ENT = "ent", _("Ear, nose and throat")
 
 
+def practising(now: datetime | None = None, *, path: str = "", jurisdiction: str = "") -> models.Q:
+    """The rule: a doctor may practise who is verified and has a verified licence that holds now (in ``jurisdiction``).
+    Listing, booking, rooms, signatures and money all ask this. ``path`` leads from the row to the doctor, "doctor__"."""
+    licence: Any = apps.get_model("doctors", "Licence")
+    licensed = licence.objects.current(now or clock.now(), jurisdiction).values("doctor_id")
+    return models.Q(**{f"{path}state": DoctorState.VERIFIED, f"{path}pk__in": licensed})
+
+
 class DoctorQuerySet(models.QuerySet["Doctor"]):
-    def listed(self) -> Self:
-        """Whom patients may find and book: verified, and their account is open."""
-        return self.filter(state=DoctorState.VERIFIED, user__is_active=True)
+    def listed(self, now: datetime | None = None) -> Self:
+        """Whom patients may find and book: they may practise, and their account is open."""
+        return self.filter(practising(now), user__is_active=True)
 
     def at(self, clinic: Clinic) -> Self:
         return self.filter(clinic=clinic)
@@ -73,7 +82,7 @@ class Doctor(Stateful):
     user_id: UUID
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="doctors")
     clinic_id: UUID
-    state = models.CharField(_("state"), max_length=10, choices=DoctorState, default=DoctorState.APPLIED, db_index=True)
+    state = models.CharField(_("state"), max_length=10, choices=DoctorState, default=DoctorState.DRAFT, db_index=True)
     name = models.CharField(_("name"), max_length=80)  # as printed: "Dr Lina Haddad"
     slug = models.SlugField(max_length=90, unique=True)
     specialty = models.CharField(_("specialty"), max_length=24, choices=Specialty, db_index=True)
@@ -84,6 +93,7 @@ class Doctor(Stateful):
     biography = models.TextField(_("about"), max_length=800, blank=True)
     practising_since = models.PositiveSmallIntegerField(_("practising since (year)"))
     time_zone = models.CharField(_("time zone"), max_length=40)
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False)
     decided_at = models.DateTimeField(null=True, editable=False)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False
@@ -103,11 +113,12 @@ class Doctor(Stateful):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
                 fields=["registration_council", "registration_number"],
+                condition=~models.Q(state=DoctorState.DRAFT),
                 name="doctor_registered_once",
                 violation_error_message=KNOWN,
             ),
             models.CheckConstraint(
-                condition=models.Q(state=DoctorState.APPLIED)
+                condition=models.Q(state__in=[DoctorState.DRAFT, *OPEN])
                 | models.Q(decided_at__isnull=False, decided_by__isnull=False),
                 name="doctor_decided",
             ),
@@ -118,8 +129,8 @@ class Doctor(Stateful):
 
 
 class VisitTypeQuerySet(models.QuerySet["VisitType"]):
-    def bookable(self) -> Self:
-        return self.filter(active=True, doctor__state=DoctorState.VERIFIED, doctor__user__is_active=True)
+    def bookable(self, now: datetime | None = None) -> Self:
+        return self.filter(practising(now, path="doctor__"), active=True, doctor__user__is_active=True)
 
     def at(self, clinic: Clinic) -> Self:
         return self.filter(doctor__clinic=clinic)

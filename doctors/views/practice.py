@@ -1,4 +1,4 @@
-"""A doctor's own pages about the practice: application, hours, what is offered."""
+"""A doctor's own pages about the practice: hours, and what is offered."""
 
 from typing import Any
 from uuid import UUID
@@ -11,38 +11,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from doctors.actions import desk, practice
-from doctors.forms import AboutForm, ApplicationForm, AwayForm, HoursForm, InviteForm, OfferForm
+from doctors.forms.practice import AboutForm, AwayForm, HoursForm, InviteForm, OfferForm
 from doctors.models import DeskInvite, Doctor
-from telemed.accounts import kept
-from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.accounts.models import User
 from telemed.core import clock
-from telemed.core.problems import Refusal
-
-
-@require_http_methods(["GET", "POST"])
-def application(request: HttpRequest) -> HttpResponse:
-    """Apply to work here, and see how the application stands."""
-    user = me(request)
-    mine = Doctor.objects.filter(user=user).first()
-    if mine or user.is_staff or hasattr(user, "patient"):
-        return render(request, "doctors/application_state.html", {"doctor_shown": mine})
-    initial = {"time_zone": user.time_zone, **kept.take(request)}
-    form = ApplicationForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            practice.apply(user, clinic=the_clinic(), facts=form.cleaned_data, now=clock.now())
-        except Refusal as refusal:
-            form.add_error("registration_number", str(refusal))
-        else:
-            return redirect("doctors:application")
-    return render(request, "doctors/application.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])
 def availability(request: HttpRequest) -> HttpResponse:
-    doctor, user, what = _practice(request), me(request), request.POST.get("what", "")
+    doctor, user, what = practice_of(request), me(request), request.POST.get("what", "")
     hours = HoursForm(request.POST if what == "hours" else None, initial=HoursForm.initial_of(doctor))
     away = AwayForm(request.POST if what == "away" else None)
     if what == "hours" and hours.is_valid():
@@ -52,7 +30,7 @@ def availability(request: HttpRequest) -> HttpResponse:
         practice.be_away(doctor, **away.period(doctor.time_zone), by=user)
         return _saved(request, "doctors:availability")
     if what == "back":
-        practice.be_back(_named(doctor.time_off, request), by=user)
+        practice.be_back(named(doctor.time_off, request), by=user)
         return _saved(request, "doctors:availability")
     days = [[[hours[f"{edge}_{day}_{part}"] for edge in ("opens", "closes")] for part in range(2)] for day in range(7)]
     context = {
@@ -65,7 +43,7 @@ def availability(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
     """What patients read and can book."""
-    doctor, user, what = _practice(request), me(request), request.POST.get("what", "")
+    doctor, user, what = practice_of(request), me(request), request.POST.get("what", "")
     about = AboutForm(request.POST if what == "about" else None, instance=doctor)
     offer = OfferForm(request.POST if what == "offer" else None)
     if what == "about" and about.is_valid():
@@ -78,10 +56,10 @@ def settings(request: HttpRequest) -> HttpResponse:
     if what == "invite" and invite.is_valid() and _invited(invite, doctor, user):
         return _saved(request, "doctors:settings", _("The invitation is on its way."))
     if what == "end-desk":
-        desk.end(_named(doctor.desk.filter(ended_at=None), request), by=user, now=clock.now())
+        desk.end(named(doctor.desk.filter(ended_at=None), request), by=user, now=clock.now())
         return _saved(request, "doctors:settings", _("This person sees your diary no more."))
     if what == "withdraw":
-        practice.withdraw(_named(doctor.visit_types, request), by=user)
+        practice.withdraw(named(doctor.visit_types, request), by=user)
         return _saved(request, "doctors:settings")
     context = {
         "doctor": doctor,
@@ -122,14 +100,14 @@ def _invited(form: InviteForm, doctor: Doctor, user: User) -> bool:
     return True
 
 
-def _practice(request: HttpRequest) -> Doctor:
+def practice_of(request: HttpRequest) -> Doctor:
     doctor = Doctor.objects.for_user(request.user).select_related("clinic").first()
     if doctor is None:
         raise Http404
     return doctor
 
 
-def _named(rows: Any, request: HttpRequest) -> Any:
+def named(rows: Any, request: HttpRequest) -> Any:
     """The one of ``rows`` that a button names; 404 for anything else."""
     try:
         return get_object_or_404(rows, pk=request.POST.get("id"))

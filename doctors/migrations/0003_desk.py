@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("doctors", "0001_initial"),
+        ("doctors", "0002_licences"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
