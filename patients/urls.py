@@ -1,10 +1,22 @@
 from django.urls import path
 
-from patients import views
+from patients.views import family, invitations, record
 
 app_name = "patients"
 urlpatterns = [
-    path("record/", views.record, name="record"),
-    path("record/sharing/", views.sharing, name="sharing"),
-    path("account/profile/", views.profile, name="profile"),
+    # one's own record
+    path("record/", record.record, name="record"),
+    path("record/sharing/", record.sharing, name="sharing"),
+    path("record/items/<uuid:item_id>/hide/", record.hide, name="hide"),
+    path("account/profile/", record.profile, name="profile"),
+    # the people whom one acts for: who is meant stands in the address
+    path("account/family/", family.family, name="family"),
+    path("account/family/child/", family.add_child, name="add-child"),
+    path("family/<uuid:patient_id>/record/", record.record, name="their-record"),
+    path("family/<uuid:patient_id>/record/sharing/", record.sharing, name="their-sharing"),
+    path("family/<uuid:patient_id>/profile/", record.profile, name="their-profile"),
+    path("family/<uuid:patient_id>/people/", family.people, name="people"),
+    path("family/<uuid:patient_id>/invite/", invitations.invite, name="invite"),
+    path("family/proxies/<uuid:proxy_id>/", family.proxy, name="proxy"),
+    path("family/invitations/<uuid:invitation_id>/", invitations.invitation, name="invitation"),
 ]

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from doctors.actions import practice
 from doctors.states import DoctorState
-from patients.actions import consents, profile
+from patients.actions import consents, family, profile
 from telemed.accounts.actions import factors, members
 from telemed.accounts.clinics import clinic_at, forget_clinics, the_clinic
 from telemed.accounts.models import Clinic, User
@@ -33,6 +33,8 @@ class Command(BaseCommand):
                 _doctor(doctor, admin)
             for patient in people.PATIENTS:
                 _patient(patient)
+            for child in people.CHILDREN:
+                _child(child)
             visits = history.live(now=clock.now())
         return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, 1 admin, {visits} visits"
 
@@ -77,6 +79,18 @@ def _doctor(person: people.DemoDoctor, admin: User) -> None:
     practice.set_hours(doctor, hours, by=user)
     if person.verified:
         practice.decide(doctor, DoctorState.VERIFIED, reason="Register looked up (demo)", by=admin, now=now)
+
+
+def _child(person: people.DemoChild) -> None:
+    parent, now = User.objects.get(email=person.parent), clock.now()
+    home = parent.patient
+    facts = {
+        "name": person.name, "birth_date": person.born, "sex": person.sex, "address": home.address,
+        "emergency_contact": {"name": home.name, "phone": "+447400123456", "relation": "mother"},
+        "allergies": person.allergies, "conditions": person.conditions,
+    }  # fmt: skip
+    child = family.add_child(facts, relation=person.relation, by=parent, now=now)
+    consents.give(child, consents.wording(consents.TELEHEALTH, parent.language), by=parent, now=now)
 
 
 def _patient(person: people.DemoPatient) -> None:
