@@ -238,12 +238,18 @@ class Proxy(models.Model):
 
     @property
     def words(self) -> list[str]:
-        return in_words(self.rights)
+        """The rights, each as a line to read."""
+        return [str(right.label) for right in Proxy.Right if right in self.rights]
+
+    @property
+    def nouns(self) -> list[str]:
+        """The rights in one word each, where there is little room."""
+        return [str(NOUNS[right]) for right in Proxy.Right if right in self.rights]
 
 
-def in_words(rights: list[str]) -> list[str]:
-    """Rights as a list to read."""
-    return [str(right.label) for right in Proxy.Right if right in rights]
+NOUNS = {
+    Proxy.Right.BOOK: _("visits"), Proxy.Right.READ: _("health record"), Proxy.Right.MESSAGE: _("messages"), Proxy.Right.PAY: _("payments"),
+}  # fmt: skip
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
@@ -314,4 +320,4 @@ class Invitation(models.Model):
 
     @property
     def words(self) -> list[str]:
-        return in_words(self.rights)
+        return [str(right.label) for right in Proxy.Right if right in self.rights]

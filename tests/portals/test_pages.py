@@ -204,7 +204,7 @@ def test_disabling_a_user_in_the_back_office_ends_their_sign_in(amira: Patient, 
     office.post(
         f"/admin/accounts/user/{amira.user_id}/change/", {"name": "", "language": "en", "time_zone": "Europe/London"}
     )
-    assert User.objects.get(pk=amira.user_id).is_active is False
+    assert User.objects.get(pk=amira.user.pk).is_active is False
     assert theirs.get("/home/")["Location"].startswith("/login/")
     from auditlog.models import LogEntry
 
