@@ -66,7 +66,7 @@ class ReasonForm(forms.Form):
 class WhoForm(forms.Form):
     """Whom the visit is for: the reader, or somebody whom they may book for."""
 
-    patient = forms.ChoiceField(label=_("Who is this visit for?"), widget=forms.RadioSelect)
+    patient = forms.ChoiceField(label=_("The visit is for"), widget=forms.RadioSelect)
 
     def __init__(self, *args: Any, people: list[Patient], user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

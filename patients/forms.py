@@ -215,6 +215,7 @@ class RightsForm(forms.Form):
     until = forms.DateField(
         label=_("Last day"), help_text=_("After this day it ends by itself. You can end it earlier at any time."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"required": _("Choose the last day."), "invalid": _("Write the day like 2027-03-31.")},
     )  # fmt: skip
 
     def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:

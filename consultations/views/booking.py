@@ -96,7 +96,9 @@ def reason(request: HttpRequest, appointment: Appointment) -> HttpResponse:
 def who(request: HttpRequest, appointment: Appointment) -> HttpResponse:
     """Whom the visit is for, when the reader acts for somebody; then who that is."""
     user = me(request)
-    people = list(Patient.objects.of(user, Proxy.Right.BOOK).order_by("created_at"))
+    people = sorted(
+        Patient.objects.of(user, Proxy.Right.BOOK), key=lambda row: (row.user_id != user.pk, row.created_at)
+    )
     if people == [appointment.patient]:
         return _about(request, appointment)
     form = WhoForm(request.POST or None, initial={"patient": appointment.patient_id}, people=people, user=user)

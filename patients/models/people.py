@@ -163,7 +163,7 @@ class Proxy(models.Model):
     class Right(models.TextChoices):
         BOOK = "book", _("Book, join and cancel visits")
         READ = "read", _("Read the health record")
-        MESSAGE = "message", _("Write with the doctors")
+        MESSAGE = "message", _("Write to the doctors")
         PAY = "pay", _("Pay, and see payments and receipts")
 
     class Relation(models.TextChoices):  # what the proxy is to the patient: HL7 v3 RoleCode, personal relationships

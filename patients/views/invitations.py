@@ -69,7 +69,7 @@ def _proxy(request: HttpRequest, row: Invitation) -> HttpResponse:
     audit.record("read", "patients.invitation", row.pk, by=user, patient_id=row.patient_id, purpose="PATRQT")
     context = {
         "row": row, "who": queries.name_of(row.by) if row.by else "", "words": row.words, "refusal": refusal,
-        "child": row.patient.user_id is None, "section": "account",
+        "section": "account",
     }  # fmt: skip
     return render(request, "patients/family/invitation.html", context, status=409 if refusal else 200)
 
@@ -100,7 +100,7 @@ def _invited(request: HttpRequest, patient: Patient, form: InviteForm) -> bool:
     except (actions.OwnAddress, actions.TooMany) as refusal:
         form.add_error("address", str(refusal))
         return False
-    messages.success(request, _("The invitation is on its way. They can act only after they accepted it."))
+    messages.success(request, _("The invitation is on its way. They can act only after they have accepted it."))
     return True
 
 

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import looks
+from telemed.run import Stack
+from tests.browser import looks, pages
 from tests.browser.hands import card, go_on, soon, to_offer
 from tests.browser.people import NARROW, People, code_in
 
@@ -69,12 +70,11 @@ def joined(people: People, page: Page, address: str) -> None:
     page.get_by_role("button", name="Continue").click()
 
 
-def test_a_daughter_acts_for_her_father_until_he_takes_it_back(people: People) -> None:
+def test_a_daughter_acts_for_her_father_until_he_takes_it_back(people: People, stack: Stack) -> None:
     daughter = people.browser(viewport=NARROW)
     address = f"daughter-{uuid4().hex[:8]}@demo.example"
     father = people.demo("Mateo Silva")
-    father.goto("/language/")
-    father.get_by_role("button", name="English").click()
+    pages.speak(father, stack, "en")
     father.goto("/account/family/")
     father.get_by_role("link", name="Invite somebody").click()
     look(father)
@@ -83,7 +83,7 @@ def test_a_daughter_acts_for_her_father_until_he_takes_it_back(people: People) -
     for right in ("Book, join", "Read the health record", "Pay, and see"):
         father.get_by_label(right).check()
     father.get_by_role("button", name="Send the invitation").click()
-    expect(father.get_by_text(address)).to_be_visible()
+    expect(father.get_by_text(address, exact=True)).to_be_visible()
     look(father)
     [told] = people.outbox(address, "family.invitation")
     assert "Mateo" not in told["subject"] + told["body"]
