@@ -249,5 +249,14 @@ class InviteForm(RightsForm):
             self.fields["relation"].label = _("Who are they to the child?")
 
 
+class HandOverForm(forms.Form):
+    address = AddressField(help_text=_("We ask them there to take over their record. It cannot be your own address."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["address"].label = _("Their email or mobile number")
+        self.fields["address"].widget.attrs["autocomplete"] = "off"
+
+
 class BirthDateForm(forms.Form):
     birth_date = BirthDateField(label=_("Your date of birth"), help_text=_("For example 27 3 1985"))

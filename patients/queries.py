@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from patients.data import age_of_digital_consent, age_of_majority
 from patients.models import Patient, Proxy
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import clock
 

@@ -43,7 +43,7 @@ def tell_parents_and_child(event: Event) -> None:
         with outbox.speaking(parent):
             words = [_("A child whom you looked after here is of age today, so their health record is their own now.")]
             if not (event.data["offered"] or patient.user):
-                words.append(_("They can ask the clinic for an invitation to take it over."))
+                words.append(_("Please say under Family where we can write to them, so that they can take it over."))
             notice = Notice(_("A child is of age"), " ".join(words), reverse("patients:family"))
         outbox.send(parent, notice, kind="family.of_age", key=f"of-age:{patient.pk}:{parent.pk}", now=clock.now())
     if patient.user:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("family/<uuid:patient_id>/profile/", record.profile, name="their-profile"),
     path("family/<uuid:patient_id>/people/", family.people, name="people"),
     path("family/<uuid:patient_id>/invite/", invitations.invite, name="invite"),
+    path("family/<uuid:patient_id>/hand-over/", invitations.hand_over, name="hand-over"),
     path("family/proxies/<uuid:proxy_id>/", family.proxy, name="proxy"),
     path("family/invitations/<uuid:invitation_id>/", invitations.invitation, name="invitation"),
 ]

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from patients import queries
 from patients.actions import family
 from patients.models import Invitation, Patient, Proxy
-from patients.models.people import reach
+from patients.models.invitations import reach
 from telemed.accounts import addresses
-from telemed.accounts.context import the_clinic
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, events, realtime
 from telemed.core.problems import Refusal
@@ -30,7 +30,7 @@ ATTEMPTS = 5
 
 class OwnAddress(Refusal):
     code = "own_address"
-    sentence = _("This is your own address. Write the address of the person who shall act for you.")
+    sentence = _("This is your own address. Write the address of the other person.")
 
 
 class TooMany(Refusal):
@@ -76,10 +76,7 @@ def invite(
 ) -> Invitation:
     """Ask whoever owns ``address`` to act for the patient. Raises OwnAddress, TooMany, or TooLong for an adult's end."""
     Patient.objects.select_for_update().get(pk=patient.pk)
-    if address in (by.email, by.phone):
-        raise OwnAddress
-    if Invitation.objects.open().filter(patient=patient).count() >= MOST:
-        raise TooMany
+    _require_room(patient, address, by)
     facts = {"relation": relation, "rights": list(rights), "until": until}
     row = _make(Invitation.Kind.PROXY, patient, address, by=by, now=now, **facts)
     with translation.override(by.language):
@@ -99,6 +96,16 @@ def offer_control(patient: Patient, *, by: User | None, now: datetime, language:
         )
         _send(row, gettext("Your health record is waiting for you"), words, language=language, now=now)
     return row
+
+
+@transaction.atomic
+def hand_over(patient: Patient, address: str, *, by: User, now: datetime) -> None:
+    """A parent says where a grown child can be asked to take their record over. Raises OwnAddress or TooMany."""
+    patient = Patient.objects.select_for_update().get(pk=patient.pk)
+    _require_room(patient, address, by)
+    patient.own_address = address
+    patient.save(update_fields=["own_address"])
+    offer_control(patient, by=by, now=now, language=by.language)
 
 
 @transaction.atomic
@@ -153,6 +160,13 @@ def _hand_over(invitation: Invitation, by: User, now: datetime) -> Patient:
     audit.record("grant", "patients.patient", patient.pk, by=by, patient_id=patient.pk, purpose="PATRQT")
     realtime.look_again(by.pk)
     return patient
+
+
+def _require_room(patient: Patient, address: str, by: User) -> None:
+    if address in (by.email, by.phone):
+        raise OwnAddress
+    if Invitation.objects.open().filter(patient=patient).count() >= MOST:
+        raise TooMany
 
 
 def _give_way(user: User) -> None:

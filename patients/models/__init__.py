@@ -1,6 +1,7 @@
 from patients.models.chart import Allergy, ChartItem, Condition, TimelineEntry
 from patients.models.consents import Consent, ConsentText
-from patients.models.people import Grant, Invitation, Patient, Proxy, Registration, on_the_side_of
+from patients.models.invitations import Invitation
+from patients.models.people import Grant, Patient, Proxy, Registration, on_the_side_of
 
 __all__ = [
     "Allergy",

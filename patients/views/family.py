@@ -18,7 +18,8 @@ from patients.actions import profile
 from patients.forms import ChildForm, RightsForm
 from patients.models import Invitation, Patient, Proxy
 from telemed.accounts import kept
-from telemed.accounts.context import me, the_clinic
+from telemed.accounts.clinics import the_clinic
+from telemed.accounts.context import me
 from telemed.core import audit, clock
 
 
@@ -32,6 +33,7 @@ def family(request: HttpRequest) -> HttpResponse:
     audit.record_each("read", "patients.family", by=user, patient_ids=[row.patient_id for row in mine])
     context = {
         "own": own, "minor": queries.is_minor(own.birth_date, now), "looked_after": [_line(row, now) for row in mine],
+        "grown": list(Patient.objects.to_hand_over(user)),
         "asked": list(Invitation.objects.open().to(user).order_by("created_at")), "section": "account",
         **_people(own),
     }  # fmt: skip

@@ -15,7 +15,7 @@ from patients import queries
 from patients.access import patient_user
 from patients.actions import family
 from patients.actions import invitations as actions
-from patients.forms import BirthDateForm, InviteForm
+from patients.forms import BirthDateForm, HandOverForm, InviteForm
 from patients.models import Invitation, Patient
 from telemed.accounts import kept
 from telemed.accounts.context import me
@@ -35,6 +35,17 @@ def invite(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         return redirect("patients:family") if patient.user_id == user.pk else redirect("patients:people", patient.pk)
     context = {"form": form, "patient": patient, "own": patient.user_id == user.pk, "section": "account"}
     return render(request, "patients/family/invite.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def hand_over(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+    """A parent says where a grown child can be reached. Nothing of the record is shown any more."""
+    patient = get_object_or_404(Patient.objects.to_hand_over(patient_user(request)), pk=patient_id)
+    form = HandOverForm(request.POST or None, initial=kept.take(request))
+    if request.method == "POST" and form.is_valid() and _offered(request, patient, form):
+        return redirect("patients:family")
+    context = {"form": form, "patient": patient, "section": "account"}
+    return render(request, "patients/family/hand_over.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])
@@ -89,9 +100,27 @@ def _control(request: HttpRequest, row: Invitation) -> HttpResponse:
     return render(request, "patients/family/control.html", context, status=422 if form.errors else 200)
 
 
+def _offered(request: HttpRequest, patient: Patient, form: HandOverForm) -> bool:
+    if not _may_send(request, form):
+        return False
+    try:
+        actions.hand_over(patient, form.cleaned_data["address"], by=me(request), now=clock.now())
+    except (actions.OwnAddress, actions.TooMany) as refusal:
+        form.add_error("address", str(refusal))
+        return False
+    messages.success(request, _("The invitation is on its way. They need their birth date to take the record over."))
+    return True
+
+
+def _may_send(request: HttpRequest, form: InviteForm | HandOverForm) -> bool:
+    if ratelimit.consume(request, action="invite", user=request.user):
+        return True
+    form.add_error(None, _("You sent many invitations. Wait an hour before you send another."))
+    return False
+
+
 def _invited(request: HttpRequest, patient: Patient, form: InviteForm) -> bool:
-    if not ratelimit.consume(request, action="invite", user=request.user):
-        form.add_error(None, _("You sent many invitations. Wait an hour before you send another."))
+    if not _may_send(request, form):
         return False
     data = form.cleaned_data
     facts = {"relation": data["relation"], "rights": data["rights"], "until": form.ends_at()}

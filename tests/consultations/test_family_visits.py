@@ -361,6 +361,7 @@ def test_the_patient_and_the_doctor_hide_an_item(
     visit: Appointment, amira: Patient, lina: Doctor, other: Doctor, daughter: Proxy, browse: Browse
 ) -> None:
     item = Allergy.objects.get(patient=amira)
+    assert "What family may see" in said(browse(lina.user), f"/clinic/patients/{amira.pk}/")
     for who, hidden in ((cast.user_of(amira), "1"), (lina.user, "0"), (cast.user_of(amira), "1")):
         assert browse(who).post(f"/record/items/{item.pk}/hide/", {"hidden": hidden}).status_code == 302
         item.refresh_from_db()

@@ -442,6 +442,22 @@ def test_the_young_adult_takes_the_record_over_with_their_birth_date(
     assert client.post(link, right).status_code == 410
 
 
+def test_without_an_address_a_parent_says_where_the_young_adult_is_reached(
+    amira: Patient, karim: Patient, mateo: Patient, browse: Browse, time: Time
+) -> None:
+    client, path = browse(cast.user_of(amira)), f"/family/{karim.pk}/hand-over/"
+    assert client.get(path).status_code == 404  # not before
+    grown(karim, time, address=None)
+    majority.tidy(time.now)
+    assert Invitation.objects.count() == 0
+    assert "Karim Osman is of age" in page(client, "/account/family/")
+    assert "This is your own address" in client.post(path, {"address": "amira@example.com"}).content.decode()
+    assert client.post(path, {"address": "karim@example.com"})["Location"] == "/account/family/"
+    assert Message.objects.get(kind="family.invitation").address == "karim@example.com"
+    assert browse(cast.user_of(mateo)).get(path).status_code == 404
+    assert client.get(f"/family/{karim.pk}/record/").status_code == 404
+
+
 def test_five_wrong_birth_dates_end_the_offer(amira: Patient, karim: Patient, browse: Browse, time: Time) -> None:
     grown(karim, time)
     majority.tidy(time.now)
@@ -478,12 +494,12 @@ def test_a_record_that_is_filled_in_already_is_not_thrown_away(
 
 
 def test_the_age_of_majority_is_that_of_the_clinics_country(amira: Patient, karim: Patient, time: Time) -> None:
-    from telemed.accounts.context import forget_clinic, the_clinic
+    from telemed.accounts.clinics import forget_clinics, the_clinic
 
     clinic = the_clinic()
     clinic.country = "EG"  # twenty-one
     clinic.save()
-    forget_clinic()
+    forget_clinics()
     grown(karim, time)
     assert majority.tidy(time.now) == 0
     time.now = time.now.replace(year=2040)
