@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                             choices=[
                                 ("book", "Book, join and cancel visits"),
                                 ("read", "Read the health record"),
-                                ("message", "Write with the doctors"),
+                                ("message", "Write to the doctors"),
                                 ("pay", "Pay, and see payments and receipts"),
                             ],
                             max_length=8,
@@ -202,7 +202,7 @@ class Migration(migrations.Migration):
                             choices=[
                                 ("book", "Book, join and cancel visits"),
                                 ("read", "Read the health record"),
-                                ("message", "Write with the doctors"),
+                                ("message", "Write to the doctors"),
                                 ("pay", "Pay, and see payments and receipts"),
                             ],
                             max_length=8,
