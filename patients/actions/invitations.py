@@ -178,6 +178,7 @@ def _give_way(user: User) -> None:
         raise OtherRecord
     try:
         with transaction.atomic():
+            own.registrations.all().delete()
             own.delete()
     except ProtectedError as error:
         raise OtherRecord from error
