@@ -36,7 +36,9 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "patients.consent": ("patient__registrations__clinic",),
     "patients.consenttext": SHARED,
     "patients.grant": ("user__memberships__clinic",),
+    "patients.invitation": ("patient__registrations__clinic",),
     "patients.patient": ("registrations__clinic",),
+    "patients.proxy": ("patient__registrations__clinic",),
 }
 
 
