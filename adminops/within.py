@@ -39,7 +39,9 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "patients.consenttext": SHARED,
     "patients.emergencyaccess": ("doctor__doctor__clinic",),
     "patients.grant": ("user__memberships__clinic",),
+    "patients.invitation": ("patient__registrations__clinic",),
     "patients.patient": ("registrations__clinic",),
+    "patients.proxy": ("patient__registrations__clinic",),
 }
 
 

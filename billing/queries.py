@@ -22,7 +22,7 @@ def payments_of(user: Any) -> QuerySet[Payment]:
     """What ``user`` paid or is paying, newest first. Tries that came to nothing are no payments."""
     back = Refund.objects.filter(payment=OuterRef("pk"))
     rows = Payment.objects.for_user(user).filter(Q(state__in=SETTLED) | Q(check_at__isnull=False) | Exists(back))
-    return rows.select_related("appointment__doctor").prefetch_related("refunds").order_by("-created_at")
+    return rows.select_related("appointment__doctor", "patient").prefetch_related("refunds").order_by("-created_at")
 
 
 @dataclass(frozen=True)

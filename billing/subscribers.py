@@ -1,12 +1,16 @@
 """What money does when something happened to a visit, and who is told about it. The words reach lock screens and shared
 mailboxes, so they name no doctor and nothing about health."""
 
+from collections.abc import Callable
+
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing.actions import payments, receipts, refunds
 from billing.models import Payment, Refund
 from billing.states import PaymentState
+from patients.models import Proxy
+from patients.queries import contacts
 from telemed.core import clock, events
 from telemed.core.models import Event
 from telemed.notifications.actions import outbox
@@ -39,46 +43,57 @@ def send_the_receipt(event: Event) -> None:
     if event.data.get("late"):
         return  # it bought nothing and goes back
     payment = receipts.issue(Payment.objects.get(pk=event.entity_id), now=clock.now())
-    with outbox.speaking(payment.patient.user):
+
+    def receipt() -> Notice:
         words = _("Thank you. We received %(amount)s. Your receipt has the number %(number)s.")
-        notice = Notice(
+        return Notice(
             subject=_("Your receipt"),
             body=words % {"amount": payment.money, "number": payment.number},
             link=reverse("billing:receipt", args=[payment.pk]),
         )
-    _tell(payment, notice, "payment.receipt")
+
+    _tell(payment, receipt, "payment.receipt")
 
 
 @events.on("billing.payment.captured")
 def say_that_it_came_late(event: Event) -> None:
     if not event.data.get("late"):
         return
-    payment = Payment.objects.select_related("patient__user").get(pk=event.entity_id)
-    with outbox.speaking(payment.patient.user):
+    payment = Payment.objects.get(pk=event.entity_id)
+
+    def late() -> Notice:
         words = _(
             "Your payment of %(amount)s arrived after the time was free again, so nothing is booked. "
             "All of it goes back to your card. Please choose another time."
         )
-        notice = Notice(
+        return Notice(
             subject=_("Your payment came too late"),
             body=words % {"amount": payment.money},
             link=reverse("billing:paid", args=[payment.appointment_id]),
         )
-    _tell(payment, notice, "payment.late")
+
+    _tell(payment, late, "payment.late")
 
 
 @events.on("billing.refund.done")
 def say_that_it_went_back(event: Event) -> None:
-    refund = Refund.objects.select_related("payment__patient__user").get(pk=event.entity_id)
-    with outbox.speaking(refund.payment.patient.user):
+    refund = Refund.objects.select_related("payment").get(pk=event.entity_id)
+
+    def back() -> Notice:
         words = _("We sent %(amount)s back to your card. Your bank may take 5 to 10 days to show it.")
-        notice = Notice(
+        return Notice(
             subject=_("Your money is on its way back"),
             body=words % {"amount": refund.money},
             link=reverse("billing:payments"),
         )
-    _tell(refund.payment, notice, "payment.refund", refund.pk)
+
+    _tell(refund.payment, back, "payment.refund", refund.pk)
 
 
-def _tell(payment: Payment, notice: Notice, kind: str, about: object = None) -> None:
-    outbox.send(payment.patient.user, notice, kind=kind, key=f"{kind}:{about or payment.pk}", now=clock.now())
+def _tell(payment: Payment, notice: Callable[[], Notice], kind: str, about: object = None) -> None:
+    """To the patient, and to whoever may pay for them; each in their own words."""
+    hidden = payment.appointment.hidden_from_proxies
+    for person in contacts(payment.patient, Proxy.Right.PAY, hidden=hidden):
+        with outbox.speaking(person):
+            said = notice()
+        outbox.send(person, said, kind=kind, key=f"{kind}:{about or payment.pk}:{person.pk}", now=clock.now())

@@ -7,10 +7,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from consultations.wording import FREQUENCIES, ROUTES
 from doctors.models import Specialty
+from patients.models import Patient
+from telemed.accounts.models import User
 
 # What must not wait for a video visit. Source: NHS, "When to call 999" (read as of 2026-11-01); WHO, suicide prevention.
 WARNING_SIGNS = (
@@ -60,6 +63,24 @@ class ReasonForm(forms.Form):
     )
 
 
+class WhoForm(forms.Form):
+    """Whom the visit is for: the reader, or somebody whom they may book for."""
+
+    patient = forms.ChoiceField(label=_("The visit is for"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, people: list[Patient], user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.people = {str(row.pk): row for row in people}
+        field = self.fields["patient"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [
+            (key, gettext("Me") if row.user_id == user.pk else row.name) for key, row in self.people.items()
+        ]
+
+    def chosen(self) -> Patient:
+        return self.people[self.cleaned_data["patient"]]
+
+
 class ShareForm(forms.Form):
     share = forms.TypedChoiceField(
         label=_("What may the doctor see?"),
@@ -75,6 +96,16 @@ class ShareForm(forms.Form):
         label=_("I have read how video visits work here and I agree"),
         error_messages={"required": _("Tick the box to go on. Without your agreement we may not hold a video visit.")},
     )
+    hide = forms.BooleanField(
+        label=_("Only I can see this visit"), required=False,
+        help_text=_("People who may act for you see nothing of it: no visit, no message, no prescription, no payment."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, hideable: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["hide"].quiet = True  # type: ignore[attr-defined]
+        if not hideable:
+            del self.fields["hide"]
 
 
 class NoteForm(forms.Form):

@@ -11,6 +11,8 @@ from icalendar import Calendar, Event
 
 from consultations.models import Appointment
 from consultations.states import AppointmentState
+from patients.models import Proxy
+from patients.queries import contacts
 from telemed.accounts.models import User
 from telemed.core import clock
 
@@ -48,8 +50,14 @@ def when(appointment: Appointment, person: User) -> str:
 
 
 def both(appointment: Appointment) -> list[tuple[User, str]]:
+    """Who is told about a visit, with their link: the patient's side, and the doctor."""
     clinic = reverse("consultations:clinic-visit", args=[appointment.pk])
-    return [(appointment.patient.user, patient_link(appointment)), (appointment.doctor.user, clinic)]
+    return [(person, patient_link(appointment)) for person in side(appointment)] + [(appointment.doctor.user, clinic)]
+
+
+def side(appointment: Appointment) -> list[User]:
+    """The patient, and who may book for them."""
+    return contacts(appointment.patient, Proxy.Right.BOOK, hidden=appointment.hidden_from_proxies)
 
 
 def patient_link(appointment: Appointment) -> str:

@@ -5,10 +5,12 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from consultations.invites import both, calendar_file, patient_link, when
+from consultations.invites import both, calendar_file, patient_link, side, when
 from consultations.models import Appointment, Prescription
 from doctors.models import Doctor
 from doctors.queries import may_practise
+from patients.models import Proxy
+from patients.queries import contacts
 from telemed.accounts.models import User
 from telemed.core import clock, events
 from telemed.core.models import Event
@@ -73,28 +75,33 @@ def tell_both_it_has_another_time(event: Event) -> None:
 @events.on("consultations.appointment.kept")
 def ask_the_patient_to_confirm(event: Event) -> None:
     appointment = _appointment(event)
-    person = appointment.patient.user
+    for person in side(appointment):
+        _say_it_is_kept(appointment, person)
+
+
+def _say_it_is_kept(appointment: Appointment, person: User) -> None:
     with outbox.speaking(person):
         words = _("We keep %(when)s with %(who)s for you. Open the link and confirm it, or the time is free again.")
         facts = {"when": when(appointment, person), "who": appointment.doctor.name}
         link = reverse("consultations:book-reason", args=[appointment.pk])
         notice = Notice(_("A time is kept for you"), words % facts, link)
-    outbox.send(person, notice, kind="visit.kept", key=f"kept:{appointment.pk}", now=clock.now())
+    outbox.send(person, notice, kind="visit.kept", key=f"kept:{appointment.pk}:{person.pk}", now=clock.now())
 
 
 @events.on("consultations.appointment.doctor_no_show")
 def say_sorry(event: Event) -> None:
     appointment = _appointment(event)
-    person = appointment.patient.user
-    with outbox.speaking(person):
-        words = _("We are sorry: the doctor did not come to your appointment of %(when)s.")
-        money = _("You get your money back.") if appointment.price else ""
-        notice = Notice(
-            _("The doctor did not come"),
-            f"{words % {'when': when(appointment, person)}} {money}".strip(),
-            patient_link(appointment),
-        )
-    outbox.send(person, notice, kind="visit.doctor_no_show", key=f"sorry:{appointment.pk}", now=clock.now())
+    for person in side(appointment):
+        with outbox.speaking(person):
+            words = _("We are sorry: the doctor did not come to your appointment of %(when)s.")
+            money = _("You get your money back.") if appointment.price else ""
+            notice = Notice(
+                _("The doctor did not come"),
+                f"{words % {'when': when(appointment, person)}} {money}".strip(),
+                patient_link(appointment),
+            )
+        key = f"sorry:{appointment.pk}:{person.pk}"
+        outbox.send(person, notice, kind="visit.doctor_no_show", key=key, now=clock.now())
 
 
 @events.on("doctors.licence.expired", "doctors.licence.revoked", "doctors.doctor.suspended")
@@ -105,28 +112,32 @@ def tell_the_booked(event: Event) -> None:
     if may_practise(doctor, now):
         return
     for appointment in Appointment.objects.filter(doctor=doctor).upcoming(now).select_related("patient__user"):
-        person = appointment.patient.user
-        with outbox.speaking(person):
-            words = _(
-                "The doctor cannot hold your appointment of %(when)s at the moment. You can cancel it free of charge, or book another doctor."
-            )
-            notice = Notice(
-                _("About your appointment"), words % {"when": when(appointment, person)}, patient_link(appointment)
-            )
-        outbox.send(person, notice, kind="visit.doctor_away", key=f"away:{event.pk}:{appointment.pk}", now=now)
+        for person in side(appointment):
+            with outbox.speaking(person):
+                words = _(
+                    "The doctor cannot hold your appointment of %(when)s at the moment. You can cancel it free of charge, or book another doctor."
+                )
+                notice = Notice(
+                    _("About your appointment"), words % {"when": when(appointment, person)}, patient_link(appointment)
+                )
+            key = f"away:{event.pk}:{appointment.pk}:{person.pk}"
+            outbox.send(person, notice, kind="visit.doctor_away", key=key, now=now)
 
 
 @events.on("consultations.prescription.signed")
 def tell_the_patient_it_is_there(event: Event) -> None:
-    prescription = Prescription.objects.select_related("patient__user").get(pk=event.entity_id)
-    person = prescription.patient.user
-    with outbox.speaking(person):
-        notice = Notice(
-            subject=_("A new document is in your record"),
-            body=_("Your doctor has put a document into your health record. Sign in to read or print it."),
-            link=reverse("consultations:prescription", args=[prescription.pk]),
-        )
-    outbox.send(person, notice, kind="document.new", key=f"signed:{prescription.pk}", now=clock.now())
+    kin = ("patient__user", "consultation__appointment")
+    prescription = Prescription.objects.select_related(*kin).get(pk=event.entity_id)
+    hidden = prescription.consultation.appointment.hidden_from_proxies
+    for person in contacts(prescription.patient, Proxy.Right.READ, hidden=hidden):
+        with outbox.speaking(person):
+            notice = Notice(
+                subject=_("A new document is in your record"),
+                body=_("Your doctor has put a document into your health record. Sign in to read or print it."),
+                link=reverse("consultations:prescription", args=[prescription.pk]),
+            )
+        key = f"signed:{prescription.pk}:{person.pk}"
+        outbox.send(person, notice, kind="document.new", key=key, now=clock.now())
 
 
 def _appointment(event: Event) -> Appointment:
@@ -136,7 +147,7 @@ def _appointment(event: Event) -> Appointment:
 def _booked(appointment: Appointment, person: User) -> tuple[str, str]:
     """Patients read the doctor's name; a doctor's mail names no patient, only the reference."""
     hour = when(appointment, person)
-    if person.pk == appointment.patient.user_id:
+    if person.pk != appointment.doctor.user_id:
         words = _("Your appointment with %(who)s is booked for %(when)s. You need no app: open the link at the time.")
         return _("Your appointment is booked"), words % {"who": appointment.doctor.name, "when": hour}
     words = _("A patient booked an appointment for %(when)s. Its reference is %(reference)s.")

@@ -23,6 +23,7 @@ urlpatterns = [
     path("doctors/<slug:slug>/", discover.doctor, name="doctor"),
     path("book/<uuid:appointment_id>/reason/", booking.reason, name="book-reason"),
     path("book/<uuid:appointment_id>/who/", booking.who, name="book-who"),
+    path("book/<uuid:appointment_id>/about/", booking.about, name="book-about"),
     path("book/<uuid:appointment_id>/share/", booking.share, name="book-share"),
     path("book/<uuid:appointment_id>/check/", booking.check, name="book-check"),
     path("book/<uuid:appointment_id>/done/", booking.done, name="book-done"),
@@ -34,6 +35,7 @@ urlpatterns = [
     path("visits/<uuid:appointment_id>/", visits.visit, name="visit"),
     path("visits/<uuid:appointment_id>.ics", visits.calendar, name="visit-calendar"),
     path("visits/<uuid:appointment_id>/cancel/", visits.cancel, name="visit-cancel"),
+    path("visits/<uuid:appointment_id>/hide/", visits.hide, name="visit-hide"),
     # the room
     path("visits/<uuid:appointment_id>/room/", room.check, name="room-check"),
     path("visits/<uuid:appointment_id>/room/wait/", room.call, name="room-wait"),
@@ -60,6 +62,7 @@ urlpatterns = [
     path("clinic/desk/", front_desk.day, name="desk"),
     path("clinic/desk/book/", front_desk.book, name="desk-book"),
     path("clinic/desk/visits/<uuid:appointment_id>/move/", front_desk.move, name="desk-move"),
+    path("clinic/visits/<uuid:appointment_id>/hide/", clinic.hide, name="clinic-visit-hide"),
     # what the doctor writes, and what becomes of it
     path("clinic/visits/<uuid:appointment_id>/note/", notes.note, name="note"),
     path("clinic/visits/<uuid:appointment_id>/note/sign/", notes.sign, name="note-sign"),

@@ -1,19 +1,22 @@
 """The profile that a visit needs: who the patient is, whom to call, allergies and conditions."""
 
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from patients import queries
+from patients.actions import family
 from patients.actions.profile import Statement
 from patients.data import emergency as rules
-from patients.models import Allergy, Condition, Patient
+from patients.models import Allergy, Condition, Patient, Proxy
 from telemed.accounts import addresses
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.data import KEEP_PICTURES
-from telemed.accounts.forms import country_choices
+from telemed.accounts.forms import AddressField, country_choices
+from telemed.accounts.models import User
 from telemed.core import clock
 from telemed.core.uploads import UploadField
 
@@ -142,20 +145,21 @@ class ProfileForm(forms.Form):
     conditions = StatementsField(label=_("Illnesses you live with"), help_text=_("One a line. For example: Asthma"))
 
     @classmethod
-    def initial_of(cls, patient: Patient) -> dict[str, Any]:
-        """What we know already, as the form shows it; sensible beginnings for who is new."""
+    def initial_of(cls, patient: Patient, user: User) -> dict[str, Any]:
+        """What we know already and ``user`` may see, as the form shows it; sensible beginnings for who is new."""
         if not patient.completed_at:
             return {"country": the_clinic().country}
-        contact, allergies = (
-            patient.emergency_contact,
-            Allergy.objects.filter(patient=patient, ended_at=None, source="patient"),
-        )
+        facts = {"patient": patient, "source": "patient"}
+        allergies = Allergy.objects.for_user(user).standing().filter(**facts)
+        conditions = Condition.objects.for_user(user).standing().filter(**facts)
+        contact = patient.emergency_contact
         return {
             "name": patient.name, "birth_date": patient.birth_date, "sex": patient.sex, **patient.address,
             "contact_name": contact["name"], "contact_phone": contact["phone"], "contact_relation": contact["relation"],
             "allergies": "\n".join(": ".join(filter(None, (row.substance, row.reaction))) for row in allergies),
             "no_allergies": not allergies,
-            "conditions": "\n".join(row.name for row in Condition.objects.filter(patient=patient, ended_at=None, source="patient")),
+            "conditions": "\n".join(row.name for row in conditions),
+            "own_address": patient.own_address,
         }  # fmt: skip
 
     def clean_contact_phone(self) -> str:
@@ -199,3 +203,107 @@ class EmergencyForm(forms.Form):
     sensitive = forms.BooleanField(
         label=_("I also need what is marked as sensitive, like mental health or HIV"), required=False
     )
+
+
+class OthersForm(ProfileForm):
+    """The profile of somebody whom the reader acts for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["contact_name"].help_text = _("Name of a person close to them. It can be you.")
+        self.fields["contact_relation"].label = _("Who is that to them?")
+        self.fields["contact_relation"].help_text = _("For example: mother, grandfather, neighbour")
+        self.fields["no_allergies"].label = _("No allergies that we know of")
+        self.fields["conditions"].label = _("Illnesses they live with")
+
+
+class DependantForm(OthersForm):
+    """The profile of a child without a login."""
+
+    own_address = forms.CharField(
+        label=_("Their own email or mobile number"), required=False, max_length=254,
+        help_text=_("We write there once, on the day they are of age, so that they can take over their record."),
+    )  # fmt: skip
+
+    def clean_own_address(self) -> str | None:
+        typed = self.cleaned_data["own_address"]
+        return addresses.normal(typed, the_clinic().country) if typed else None
+
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "own_address": self.cleaned_data["own_address"]}
+
+
+class ChildForm(DependantForm):
+    """A child who is added by a parent."""
+
+    relation = forms.ChoiceField(
+        label=_("Who are you to the child?"), widget=forms.RadioSelect,
+        choices=[(relation.value, relation.label) for relation in Proxy.PARENTS],
+    )  # fmt: skip
+    declared = forms.BooleanField(
+        label=_("I am a parent or guardian of this child and may decide about their health."),
+        error_messages={"required": _("Tick the box. Only a parent or guardian may add a child.")},
+    )
+
+
+def profile_form(patient: Patient, user: User) -> type[ProfileForm]:
+    if patient.user_id == user.pk:
+        return ProfileForm
+    return OthersForm if patient.user_id else DependantForm
+
+
+class RightsForm(forms.Form):
+    """What somebody may do for a patient, and until when; for a minor it is until they are of age."""
+
+    rights = forms.MultipleChoiceField(
+        label=_("What may they do?"), choices=Proxy.Right, widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one thing.")},
+    )  # fmt: skip
+    until = forms.DateField(
+        label=_("Last day"), help_text=_("After this day it ends by itself. You can end it earlier at any time."),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"required": _("Choose the last day."), "invalid": _("Write the day like 2027-03-31.")},
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if queries.is_minor(patient.birth_date, clock.now()):
+            del self.fields["until"]
+
+    def clean_until(self) -> date:
+        day: date = self.cleaned_data["until"]
+        today = clock.now().astimezone(clock.current_zone()).date()
+        if not today <= day < today + family.LONGEST:
+            raise forms.ValidationError(family.TooLong.sentence)
+        return day
+
+    def ends_at(self) -> datetime | None:
+        """The end of the last day, where the reader lives."""
+        day: date | None = self.cleaned_data.get("until")
+        return clock.at(day + timedelta(days=1), time(), clock.current_zone()) if day else None
+
+
+class InviteForm(RightsForm):
+    address = AddressField(help_text=_("We send an invitation there. It works for 7 days, and only for this address."))
+    relation = forms.ChoiceField(label=_("Who are they to you?"), choices=[("", _("Choose")), *Proxy.Relation.choices])
+    field_order = ("address", "relation", "rights", "until")
+
+    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
+        super().__init__(*args, patient=patient, **kwargs)
+        self.fields["address"].label = _("Their email or mobile number")
+        self.fields["address"].widget.attrs["autocomplete"] = "off"
+        if patient.user_id is None:
+            self.fields["relation"].label = _("Who are they to the child?")
+
+
+class HandOverForm(forms.Form):
+    address = AddressField(help_text=_("We ask them there to take over their record. It cannot be your own address."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["address"].label = _("Their email or mobile number")
+        self.fields["address"].widget.attrs["autocomplete"] = "off"
+
+
+class BirthDateForm(forms.Form):
+    birth_date = BirthDateField(label=_("Your date of birth"), help_text=_("For example 27 3 1985"))

@@ -1,19 +1,31 @@
-"""What a patient is told about their own record."""
+"""What a patient and who acts for them are told. The words reach lock screens and shared mailboxes, so they name nobody
+but a doctor."""
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from patients.models import EmergencyAccess
+from patients import queries
+from patients.models import EmergencyAccess, Patient, Proxy
+from telemed.accounts.models import User
 from telemed.core import clock, events
 from telemed.core.models import Event
 from telemed.notifications.actions import outbox
 from telemed.notifications.actions.outbox import Notice
 
 
+def _whose(patient: Patient) -> list[User]:
+    """The patient; for who has no login, those who look after them."""
+    return [patient.user] if patient.user else queries.contacts(patient, Proxy.Right.READ)
+
+
 @events.on("patients.emergency.opened")
 def tell_the_patient_it_was_opened(event: Event) -> None:
     row = EmergencyAccess.objects.select_related("patient__user", "doctor").get(pk=event.entity_id)
-    person = row.patient.user
+    for person in _whose(row.patient):
+        _say_it_was_opened(row, person)
+
+
+def _say_it_was_opened(row: EmergencyAccess, person: User) -> None:
     with outbox.speaking(person):
         words = _(
             "%(doctor)s opened your health record in an emergency, for reading and for 30 minutes. Somebody else checks "
@@ -22,13 +34,17 @@ def tell_the_patient_it_was_opened(event: Event) -> None:
         notice = Notice(
             _("Your record was opened in an emergency"), words % {"doctor": row.doctor}, reverse("patients:sharing")
         )
-    outbox.send(person, notice, kind="record.emergency", key=f"emergency:{row.pk}", now=clock.now())
+    outbox.send(person, notice, kind="record.emergency", key=f"emergency:{row.pk}:{person.pk}", now=clock.now())
 
 
 @events.on("patients.emergency.reviewed")
 def tell_the_patient_what_came_of_it(event: Event) -> None:
     row = EmergencyAccess.objects.select_related("patient__user", "doctor").get(pk=event.entity_id)
-    person = row.patient.user
+    for person in _whose(row.patient):
+        _say_what_came_of_it(row, person)
+
+
+def _say_what_came_of_it(row: EmergencyAccess, person: User) -> None:
     with outbox.speaking(person):
         if row.outcome == EmergencyAccess.Outcome.JUSTIFIED:
             words = _("We checked why %(doctor)s opened your record in an emergency. It was right.")
@@ -39,4 +55,46 @@ def tell_the_patient_what_came_of_it(event: Event) -> None:
         notice = Notice(
             _("We checked who opened your record"), words % {"doctor": row.doctor}, reverse("patients:sharing")
         )
-    outbox.send(person, notice, kind="record.reviewed", key=f"emergency-reviewed:{row.pk}", now=clock.now())
+    outbox.send(person, notice, kind="record.reviewed", key=f"emergency-reviewed:{row.pk}:{person.pk}", now=clock.now())
+
+
+@events.on("patients.proxy.opened")
+def tell_the_patient_who_accepted(event: Event) -> None:
+    row = Proxy.objects.select_related("given_by").get(pk=event.entity_id)
+    with outbox.speaking(row.given_by):
+        words = _(
+            "Your invitation was accepted. You see under Family what this person may do, and you can end it there."
+        )
+        notice = Notice(_("Your invitation was accepted"), words, reverse("patients:family"))
+    outbox.send(row.given_by, notice, kind="family.accepted", key=f"proxy:{row.pk}", now=clock.now())
+
+
+@events.on("patients.proxy.closed")
+def tell_the_other_side(event: Event) -> None:
+    """Whoever ended it knows; the other one is told."""
+    row = Proxy.objects.select_related("user", "given_by", "patient__user").get(pk=event.entity_id)
+    left = row.ending == Proxy.Ending.LEFT
+    person = (row.patient.user or row.given_by) if left else row.user
+    if person.pk == event.by_id:
+        return
+    with outbox.speaking(person):
+        words = _("You see under Family who acts for whom from now on.")
+        notice = Notice(_("A right to act for somebody has ended"), words, reverse("patients:family"))
+    outbox.send(person, notice, kind="family.ended", key=f"proxy-ended:{row.pk}", now=clock.now())
+
+
+@events.on("patients.patient.of_age")
+def tell_parents_and_child(event: Event) -> None:
+    patient = Patient.objects.select_related("user").get(pk=event.entity_id)
+    for parent in User.objects.filter(pk__in=event.data["parents"]):
+        with outbox.speaking(parent):
+            words = [_("A child whom you looked after here is of age today, so their health record is their own now.")]
+            if not (event.data["offered"] or patient.user):
+                words.append(_("Please say under Family where we can write to them, so that they can take it over."))
+            notice = Notice(_("A child is of age"), " ".join(words), reverse("patients:family"))
+        outbox.send(parent, notice, kind="family.of_age", key=f"of-age:{patient.pk}:{parent.pk}", now=clock.now())
+    if patient.user:
+        with outbox.speaking(patient.user):
+            words = [_("You are of age. Nobody acts for you any more, unless you invite them.")]
+            notice = Notice(_("Your health record is your own now"), words[0], reverse("patients:family"))
+        outbox.send(patient.user, notice, kind="family.of_age", key=f"of-age:{patient.pk}", now=clock.now())

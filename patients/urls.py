@@ -1,13 +1,26 @@
 from django.urls import path
 
-from patients import views
+from patients.views import family, identity, invitations, record
 
 app_name = "patients"
 urlpatterns = [
-    path("record/", views.record, name="record"),
-    path("record/sharing/", views.sharing, name="sharing"),
-    path("account/identity/", views.identity, name="identity"),
-    path("account/identity/provider/", views.to_the_provider, name="identity-provider"),
-    path("account/identity/return/", views.from_the_provider, name="identity-return"),
-    path("account/profile/", views.profile, name="profile"),
+    # one's own record
+    path("record/", record.record, name="record"),
+    path("record/sharing/", record.sharing, name="sharing"),
+    path("record/items/<uuid:item_id>/hide/", record.hide, name="hide"),
+    path("account/profile/", record.profile, name="profile"),
+    path("account/identity/", identity.identity, name="identity"),
+    path("account/identity/provider/", identity.to_the_provider, name="identity-provider"),
+    path("account/identity/return/", identity.from_the_provider, name="identity-return"),
+    # the people whom one acts for: who is meant stands in the address
+    path("account/family/", family.family, name="family"),
+    path("account/family/child/", family.add_child, name="add-child"),
+    path("family/<uuid:patient_id>/record/", record.record, name="their-record"),
+    path("family/<uuid:patient_id>/record/sharing/", record.sharing, name="their-sharing"),
+    path("family/<uuid:patient_id>/profile/", record.profile, name="their-profile"),
+    path("family/<uuid:patient_id>/people/", family.people, name="people"),
+    path("family/<uuid:patient_id>/invite/", invitations.invite, name="invite"),
+    path("family/<uuid:patient_id>/hand-over/", invitations.hand_over, name="hand-over"),
+    path("family/proxies/<uuid:proxy_id>/", family.proxy, name="proxy"),
+    path("family/invitations/<uuid:invitation_id>/", invitations.invitation, name="invitation"),
 ]

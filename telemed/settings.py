@@ -254,6 +254,7 @@ ACCOUNT_RATE_LIMITS = {
     "passkey": "60/m/ip",
     "verify_prescription": "20/m/ip",
     "emergency": "10/h/user",
+    "invite": "20/h/user",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 GUARDIAN_RAISE_403 = False
@@ -360,6 +361,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind": {"task": "consultations.tasks.remind", "schedule": timedelta(seconds=env.whole("REMIND_SECONDS", 30))},
     "tidy": {"task": "consultations.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
     "backoffice": {"task": "adminops.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
+    "of-age": {"task": "patients.tasks.come_of_age", "schedule": timedelta(hours=1)},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
     "licences": {
         "task": "doctors.tasks.look_at_licences",

@@ -12,8 +12,8 @@ from consultations.models import Appointment
 from consultations.queries import Slot
 from doctors.models import Doctor, Licence, VisitType, WeeklyHours, moments
 from doctors.states import DoctorState, LicenceState
-from patients.actions import consents, profile
-from patients.models import ConsentText, Patient
+from patients.actions import consents, family, profile
+from patients.models import ConsentText, Patient, Proxy
 from telemed.accounts.actions import factors
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import AuthenticatorApp, User
@@ -58,6 +58,28 @@ def consent_text() -> ConsentText:
     return ConsentText.objects.get_or_create(
         **facts, defaults={"body": "How video visits work here.", "sha256": "0" * 64}
     )[0]
+
+
+def child(parent: Patient, name: str, *, now: datetime, born: date = date(2019, 5, 20)) -> Patient:
+    """A child without a login, under the login of ``parent``, who agreed to video visits for it."""
+    assert parent.user
+    facts: dict[str, Any] = {
+        "name": name, "birth_date": born, "sex": Patient.Sex.MALE,
+        "address": {"line": "12 Elm Street", "city": "London", "postcode": "N1 1AA", "country": "GB"},
+        "emergency_contact": {"name": parent.name, "phone": "+447400123456", "relation": "mother"},
+        "allergies": [profile.Statement("Peanuts", "swollen lips")], "conditions": [profile.Statement("Eczema")],
+    }  # fmt: skip
+    record = family.add_child(facts, relation=Proxy.Relation.MOTHER, by=parent.user, now=now)
+    consents.give(record, consent_text(), by=parent.user, now=now)
+    return record
+
+
+def proxy(patient: Patient, user: User, *rights: str, now: datetime, days: int = 30) -> Proxy:
+    """``user`` may act for the patient, who asked them to."""
+    assert patient.user
+    return family.give(
+        patient, user, relation=Proxy.Relation.DAUGHTER, rights=rights, until=now + timedelta(days=days), by=patient.user, now=now
+    )  # fmt: skip
 
 
 def doctor(
@@ -118,11 +140,22 @@ def slot(of: Doctor, starts_at: datetime) -> Slot:
     return Slot(VisitType.objects.select_related("doctor").get(doctor=of), starts_at)
 
 
-def held(record: Patient, of: Doctor, *, now: datetime, starts_at: datetime | None = None) -> Appointment:
-    appointment = booking.hold(slot(of, starts_at or now + timedelta(minutes=40)), record, by=record.user, now=now)
-    booking.describe(appointment, reason="Headaches since Monday", shares_record=True, by=record.user, now=now)
+def held(
+    record: Patient, of: Doctor, *, now: datetime, starts_at: datetime | None = None, by: User | None = None
+) -> Appointment:
+    who = by or user_of(record)
+    appointment = booking.hold(slot(of, starts_at or now + timedelta(minutes=40)), record, by=who, now=now)
+    booking.describe(appointment, reason="Headaches since Monday", shares_record=True, by=who, now=now)
     return appointment
 
 
-def visit(record: Patient, of: Doctor, *, now: datetime, starts_at: datetime | None = None) -> Appointment:
-    return booking.confirm(held(record, of, now=now, starts_at=starts_at).pk, by=record.user, now=now)
+def visit(
+    record: Patient, of: Doctor, *, now: datetime, starts_at: datetime | None = None, by: User | None = None
+) -> Appointment:
+    who = by or user_of(record)
+    return booking.confirm(held(record, of, now=now, starts_at=starts_at, by=who).pk, by=who, now=now)
+
+
+def user_of(record: Patient) -> User:
+    """Who acts for this record: the patient, or the parent of a child."""
+    return record.user or record.proxies.get(closed_at=None).user

@@ -129,6 +129,18 @@ def mateo(db: None) -> Patient:
 
 
 @pytest.fixture
+def karim(amira: Patient) -> Patient:
+    """Amira's son, seven years old: no login of his own."""
+    return cast.child(amira, "Karim Osman", now=NOW)
+
+
+@pytest.fixture
+def layla(db: None) -> Patient:
+    """An adult who acts for somebody when a test says so."""
+    return cast.patient("layla@example.com", "Layla Haddad", now=NOW)
+
+
+@pytest.fixture
 def lina(db: None) -> Doctor:
     """Amira's doctor: general practice, London, weekdays and weekends 8 to 18, 20 minutes for £48."""
     return cast.doctor("lina@example.com", "Dr Lina Haddad", now=NOW)

@@ -14,7 +14,8 @@ from consultations.models import Appointment, Consultation, Prescription
 from doctors.actions import application, desk, review
 from doctors.models import Doctor
 from doctors.states import DoctorState
-from patients.models import Grant, Patient
+from patients.actions import family, invitations
+from patients.models import Grant, Patient, Proxy
 from telemed.accounts import policy
 from telemed.accounts.actions import identity
 from telemed.accounts.models import User
@@ -27,19 +28,18 @@ from tests.matrix import Persona, Thing
 
 OWN_PASSKEY = "django_otp_webauthn.webauthncredential"
 OF_VISITS = (
-    "consultations.appointment",
-    "consultations.participant",
-    "billing.payment",
-    "patients.timelineentry",
-    OWN_PASSKEY,
-)
+    "consultations.appointment", "consultations.participant", "billing.payment", "patients.timelineentry", "patients.patient",
+    "patients.proxy", "patients.invitation", "patients.allergy",
+)  # fmt: skip
+OWN = (*OF_VISITS, OWN_PASSKEY)
 OF_DOCTORS = (
     "consultations.appointment", "consultations.participant", "consultations.consultation", "consultations.prescription",
-    "doctors.doctor", "doctors.document", "patients.patient",
+    "doctors.doctor", "doctors.document", "patients.patient", "patients.allergy",
 )  # fmt: skip
 PERSONAS = (
     "nobody", "amira", "mateo", "lina", "other", "former", "applicant", "suspended", "clerk", "clerk without a factor",
-    "admin", "admin without a factor", "disabled", "desk", "support",
+    "admin", "admin without a factor", "disabled", "proxy", "expired proxy", "revoked proxy",
+    "desk", "support",
 )  # fmt: skip
 
 
@@ -74,9 +74,14 @@ def _thing(owner: str, visit: Appointment, names: tuple[str, ...], now: datetime
     proof = identity.send(
         patient.user, name=patient.name, birth_date=date(1985, 3, 12), document=picture, selfie=picture, now=now
     )
+    friend = cast.patient(f"friend-of-{owner}@example.com", "A Friend", now=now)
+    until = now + timedelta(days=30)
+    asked = invitations.invite(
+        patient, f"asked-by-{owner}@example.com", relation="FRND", rights=["read"], until=until, by=patient.user, now=now
+    )  # fmt: skip
     ids = {
-        "passkey_id": phone.pk, "document_id": paper.pk, "check_id": proof.pk,
-        "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
+        "proxy_id": cast.proxy(patient, friend.user, "read", now=now).pk, "invitation_id": asked.pk, "passkey_id": phone.pk,
+        "document_id": paper.pk, "check_id": proof.pk, "item_id": patient.allergies.get().pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
         "payment_id": paid.pk, "doctor_id": doctor.pk, "slug": doctor.slug, "object_id": patient.pk, "user_id": patient.user_id, "number": 0,
     }  # fmt: skip
     return Thing(owner, ids, (*names, patient.number, visit.reference))
@@ -99,8 +104,8 @@ def persona(
         )
         if with_factor:
             _prove_factor(client, user)
-        reaches = {"amira": OF_VISITS, "mateo": OF_VISITS}.get(name, ())
-        mine = {"lina": "amira", "other": "mateo"}.get(name, name)
+        reaches = {"amira": OWN, "mateo": OWN, "proxy": OF_VISITS}.get(name, ())
+        mine = {"lina": "amira", "other": "mateo", "proxy": "amira"}.get(name, name)
         reached = {of: {mine} for of in reaches or (OF_DOCTORS if name in ("lina", "other") else ())}
         if name == "desk":
             reached = {"consultations.appointment": {"amira"}}
@@ -152,6 +157,25 @@ def _desk(*, lina: Doctor, now: datetime, **_: Any) -> User:
     return User.objects.get(pk=user.pk)
 
 
+def _proxy(*, amira: Patient, now: datetime, **_: Any) -> User:
+    """Layla may do everything for Amira."""
+    layla = cast.patient("layla@example.com", "Layla Haddad", now=now)
+    cast.proxy(amira, layla.user, *Proxy.Right.values, now=now - timedelta(days=2), days=30)
+    return cast.user_of(layla)
+
+
+def _expired(*, amira: Patient, now: datetime, **facts: Any) -> User:
+    user = _proxy(amira=amira, now=now, **facts)
+    Proxy.objects.filter(user=user).update(expires_at=now)
+    return user
+
+
+def _revoked(*, amira: Patient, now: datetime, **facts: Any) -> User:
+    user = _proxy(amira=amira, now=now, **facts)
+    family.end(Proxy.objects.get(user=user), by=cast.user_of(amira), now=now)
+    return user
+
+
 MAKERS: dict[str, Callable[..., User]] = {
     "amira": lambda amira, **_: amira.user,
     "mateo": lambda mateo, **_: mateo.user,
@@ -167,6 +191,9 @@ MAKERS: dict[str, Callable[..., User]] = {
     "desk": _desk,
     "support": lambda **_: cast.staff("support@example.com", "support"),
     "disabled": lambda mateo, **_: mateo.user,
+    "proxy": _proxy,
+    "expired proxy": _expired,
+    "revoked proxy": _revoked,
 }
 
 
@@ -180,7 +207,7 @@ def test_nobody_reaches_what_the_table_does_not_give_them(
     assert result.cells > 1000
 
 
-ANSWERS = {"nobody": 4401, "disabled": 4401, "amira": 0, "lina": 0}  # everybody else: 4403
+ANSWERS = {"nobody": 4401, "disabled": 4401, "amira": 0, "lina": 0, "proxy": 0}  # everybody else: 4403
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ from django.contrib.admin import display, register
 
 from adminops.admin.base import ReadOnly, Tells
 from adminops.site import site
-from patients.models import Consent, ConsentText, EmergencyAccess, Grant, Patient
+from patients.models import Consent, ConsentText, EmergencyAccess, Grant, Invitation, Patient, Proxy
 
 
 @register(Patient, site=site)
@@ -18,7 +18,7 @@ class PatientAdmin(ReadOnly):
 
     @display(description="account", ordering="user__email")
     def account(self, row: Patient) -> str:
-        return str(row.user)
+        return str(row.user or "–")
 
     @display(description="profile complete", boolean=True)
     def complete(self, row: Patient) -> bool:
@@ -30,6 +30,24 @@ class GrantAdmin(ReadOnly):
     list_display = ("patient", "user", "reason", "scope", "opened_at", "expires_at", "closed_at")
     list_filter = ("reason", "scope")
     list_select_related = ("patient", "user")
+
+
+@register(Proxy, site=site)
+class ProxyAdmin(ReadOnly):
+    """Who acts for whom, and why. The names stand in the records."""
+
+    list_display = ("patient", "user", "relation", "basis", "rights", "opened_at", "expires_at", "closed_at", "ending")
+    list_filter = ("basis", "relation", "ending")
+    list_select_related = ("patient", "user")
+
+
+@register(Invitation, site=site)
+class InvitationAdmin(ReadOnly):
+    """Who was asked, without the address."""
+
+    list_display = ("patient", "kind", "by", "created_at", "expires_at", "used_at", "withdrawn_at")
+    list_filter = ("kind",)
+    list_select_related = ("patient", "by")
 
 
 @register(ConsentText, site=site)

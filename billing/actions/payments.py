@@ -54,9 +54,9 @@ class GatewayAway(Refusal):
 def open(appointment: Appointment, *, by: User, now: datetime) -> str:  # noqa: A001 -- docs/architecture.md calls it so
     """The address of the hosted page, the same one however often it is asked for while that page can be paid.
 
-    Raises HoldExpired, ProfileMissing, ConsentMissing, AlreadyPaid, StillChecking or GatewayAway.
+    Raises HoldExpired, MinorAlone, ProfileMissing, ConsentMissing, AlreadyPaid, StillChecking or GatewayAway.
     """
-    booking.require_ready(appointment, now=now)
+    booking.require_ready(appointment, by=by, now=now)
     payment = _begin(appointment, by, now)
     if payment.checkout:
         return _resume(payment, by=by, now=now)

@@ -20,18 +20,19 @@ def issue(payment: Payment, *, now: datetime) -> Payment:
     """Number, draw and keep the receipt, and put it into the patient's history. A payment has one receipt."""
     payment = (
         Payment.objects.select_for_update(of=("self",))
-        .select_related("appointment__doctor__clinic", "patient__user")
+        .select_related("appointment__doctor__clinic", "appointment__booked_by", "patient")
         .get(pk=payment.pk)
     )
     if payment.receipt_id:
         return payment
     assert payment.captured_at
     payment.number = f"R-{payment.captured_at:%Y}-{code(8)}"
-    with speaking(payment.patient.user):
-        document = pdf.render("pdf/receipt.html", _facts(payment), language=payment.patient.user.language)
+    visit, reader = payment.appointment, payment.appointment.booked_by
+    with speaking(reader):
+        document = pdf.render("pdf/receipt.html", _facts(payment), language=reader.language)
         name, title = f"{payment.number}.pdf", _("Receipt %(number)s") % {"number": payment.number}
         body = _("%(amount)s for your visit with %(doctor)s.") % {
-            "amount": payment.money, "doctor": payment.appointment.doctor.name,
+            "amount": payment.money, "doctor": visit.doctor.name,
         }  # fmt: skip
     payment.receipt = files.save(
         document,
@@ -44,7 +45,7 @@ def issue(payment: Payment, *, now: datetime) -> Payment:
     payment.save(update_fields=["number", "receipt"])
     timeline.add(
         patient_id=payment.patient_id, kind=TimelineEntry.Kind.RECEIPT, source_id=payment.pk, at=payment.captured_at,
-        title=title, body=body, link=reverse("billing:receipt", args=[payment.pk]),
+        title=title, body=body, link=reverse("billing:receipt", args=[payment.pk]), visit_id=visit.pk, hidden=visit.hidden_from_proxies,
     )  # fmt: skip
     audit.record("create", "billing.receipt", payment.pk, by=None, patient_id=payment.patient_id, purpose="HPAYMT")
     return payment

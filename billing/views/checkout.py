@@ -19,6 +19,7 @@ from consultations.queries import alternatives
 from consultations.states import AppointmentState
 from consultations.views.booking import progress
 from patients.actions import consents, profile
+from patients.models import Proxy
 from telemed.accounts.context import me
 from telemed.core import clock
 
@@ -36,7 +37,7 @@ def pay(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         return _to_the_page(request, appointment) if request.method == "POST" else _ask(request, appointment, payment)
     except (payments.AlreadyPaid, payments.StillChecking):
         return redirect("billing:paid", appointment.pk)
-    except (profile.ProfileMissing, consents.ConsentMissing) as refusal:
+    except (profile.ProfileMissing, consents.ConsentMissing, booking.MinorAlone) as refusal:
         messages.info(request, str(refusal))
         return redirect("consultations:book-check", appointment.pk)
     except booking.HoldExpired as refusal:
@@ -66,9 +67,9 @@ def paid(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 
 
 def _mine(request: HttpRequest, appointment_id: UUID) -> tuple[Appointment, Payment | None]:
-    """The visit as its patient, and its payment. Everyone else finds nothing."""
+    """The visit for its patient and who may pay for them, and its payment. Everyone else finds nothing."""
     user = me(request)
-    rows = Appointment.objects.for_user(user).filter(patient__user=user)
+    rows = Appointment.objects.of(user, Proxy.Right.PAY)
     rows = rows.select_related("doctor__clinic", "patient", "visit_type__doctor")
     appointment = get_object_or_404(rows, pk=appointment_id)
     return appointment, Payment.objects.for_user(user).filter(appointment=appointment).first()
@@ -86,7 +87,7 @@ def _ask(request: HttpRequest, appointment: Appointment, payment: Payment | None
         if payment.state in SETTLED or (seen and seen.state == CheckoutState.PROCESSING):
             return redirect("billing:paid", appointment.pk)
         appointment.refresh_from_db(fields=["state", "hold_expires_at"])
-    booking.require_ready(appointment, now=now)
+    booking.require_ready(appointment, by=me(request), now=now)
     failed = payment is not None and payment.state == PaymentState.FAILED
     return _page(request, appointment, wording.failure(payment.failure) if payment and failed else "")
 

@@ -17,8 +17,11 @@ PER_PAGE = 25
 
 
 @require_GET
+@transaction.atomic
 def payments(request: HttpRequest) -> HttpResponse:
     page = Paginator(queries.payments_of(request.user), PER_PAGE).get_page(request.GET.get("page"))
+    others = {payment.patient_id for payment in page if payment.patient.user_id != me(request).pk}
+    audit.record_each("read", "billing.payments", by=me(request), patient_ids=others)
     rows = [(payment, wording.service(payment.appointment), wording.standing(payment)) for payment in page]
     return render(request, "billing/payments.html", {"page": page, "rows": rows, "section": "account"})
 

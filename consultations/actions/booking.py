@@ -5,14 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from consultations.actions import visits
 from consultations.models import Appointment
 from consultations.queries import Slot
-from consultations.states import BLOCKING, AppointmentState
+from consultations.states import AppointmentState
 from doctors.queries import may_practise
+from patients import queries
 from patients.actions import consents, profile
 from patients.models import Patient
 from telemed.accounts.models import User
@@ -48,6 +50,11 @@ class DoctorAway(HoldExpired):
     )
 
 
+class MinorAlone(Refusal):
+    code = "minor_alone"
+    sentence = _("You are not of age yet, so an adult has to book for you. Invite a parent or guardian under Family.")
+
+
 class NoMoreTime(Refusal):
     code = "no_more_time"
     sentence = _("This time cannot be held any longer.")
@@ -58,9 +65,9 @@ class NoMoreTime(Refusal):
 HOLD = """
 WITH held AS (
     INSERT INTO consultations_appointment (id, reference, doctor_id, patient_id, visit_type_id, booked_by_id, state, mode,
-        starts_at, ends_at, price, currency, shares_record, hold_expires_at, hold_extensions, created_at)
+        starts_at, ends_at, price, currency, shares_record, hidden_from_proxies, hold_expires_at, hold_extensions, created_at)
     VALUES (%(id)s, %(reference)s, %(doctor)s, %(patient)s, %(visit_type)s, %(by)s, 'held', %(mode)s,
-        %(starts_at)s, %(ends_at)s, %(price)s, %(currency)s, NULL, %(expires)s, 0, %(now)s)
+        %(starts_at)s, %(ends_at)s, %(price)s, %(currency)s, NULL, FALSE, %(expires)s, 0, %(now)s)
     ON CONFLICT DO NOTHING RETURNING id
 ), told AS (
     INSERT INTO core_event (id, name, entity_id, by_id, at, data)
@@ -76,17 +83,18 @@ SELECT id FROM held
 
 
 def hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointment:
-    """Reserve ``slot`` for the patient for HOLD_MINUTES. Raises SlotTaken, SlotGone or PatientBusy.
+    """Reserve ``slot`` for the patient for HOLD_MINUTES. Raises SlotTaken, SlotGone, PatientBusy or MinorAlone.
 
     Holding the same slot twice returns the same hold. Holding another lets the earlier one go.
     """
     if not may_practise(slot.visit_type.doctor, now):
         raise SlotGone
+    require_adult(patient, by=by, now=now)
     appointment_id = _insert(slot, patient, by, now)
     if appointment_id is None and _clear_stale(slot, patient, now):
         appointment_id = _insert(slot, patient, by, now)
     if appointment_id is None:
-        return _own_hold(slot, patient, now)
+        return _own_hold(slot, patient, by)
     held = {row.pk: row for row in Appointment.objects.filter(patient=patient, state=AppointmentState.HELD)}
     mine = held.pop(appointment_id)
     for earlier in held.values():
@@ -105,16 +113,46 @@ def extend(appointment: Appointment, *, by: User, now: datetime) -> None:
 
 
 @transaction.atomic
+def assign(appointment: Appointment, patient: Patient, *, by: User, now: datetime) -> None:
+    """The held visit is for this patient. What was typed goes with it, under their key. Raises HoldExpired, MinorAlone, or
+    PatientBusy when they have another visit at this time."""
+    require_hold(appointment, now)
+    require_adult(patient, by=by, now=now)
+    if appointment.patient_id == patient.pk:
+        return
+    for earlier in Appointment.objects.filter(patient=patient, state=AppointmentState.HELD, booked_by=by):
+        release(earlier, by=by, now=now)
+    for stale in Appointment.objects.stale_holds(now).filter(patient=patient):
+        expire(stale, now=now)
+    reason, appointment.patient = appointment.reason, patient
+    appointment.reason, appointment.shares_record = reason, None
+    try:
+        with transaction.atomic():
+            appointment.save(update_fields=["patient", "reason", "shares_record"])
+    except IntegrityError as error:
+        raise PatientBusy from error
+    audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=patient.pk)
+
+
+def require_adult(patient: Patient, *, by: User, now: datetime) -> None:
+    """Raises MinorAlone when a minor would book for themselves."""
+    if by.pk == patient.user_id and queries.is_minor(patient.birth_date, now):
+        raise MinorAlone
+
+
+@transaction.atomic
 def describe(
-    appointment: Appointment, *, reason: str | None = None, shares_record: bool | None = None, by: User, now: datetime
-) -> None:
+    appointment: Appointment, *, reason: str | None = None, shares_record: bool | None = None, hidden: bool = False,
+    by: User, now: datetime,
+) -> None:  # fmt: skip
     """Keep what the patient says about the visit while the hold lasts. Raises HoldExpired."""
     require_hold(appointment, now)
     if reason is not None:
         appointment.reason = reason
     if shares_record is not None:
         appointment.shares_record = shares_record
-    appointment.save(update_fields=["reason", "shares_record"])
+        appointment.hidden_from_proxies = hidden and by.pk == appointment.patient.user_id
+    appointment.save(update_fields=["reason", "shares_record", "hidden_from_proxies"])
     audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
 
 
@@ -128,10 +166,11 @@ def require_hold(appointment: Appointment, now: datetime) -> None:
         raise HoldExpired
 
 
-def require_ready(appointment: Appointment, *, now: datetime) -> None:
-    """Everything a visit needs is there. Raises HoldExpired, DoctorAway, ProfileMissing or ConsentMissing."""
+def require_ready(appointment: Appointment, *, by: User, now: datetime) -> None:
+    """Everything a visit needs is there. Raises HoldExpired, DoctorAway, MinorAlone, ProfileMissing or ConsentMissing."""
     require_hold(appointment, now)
     _require_doctor(appointment, now)
+    require_adult(appointment.patient, by=by, now=now)
     if not appointment.patient.completed_at:
         raise profile.ProfileMissing
     if not appointment.reason or not consents.given(appointment.patient, consents.TELEHEALTH):
@@ -145,7 +184,9 @@ def confirm(appointment_id: UUID, *, by: User | None, now: datetime) -> Appointm
     Confirming a confirmed visit changes nothing, so that a payment may report itself twice.
     """
     appointment = (
-        Appointment.objects.select_for_update().select_related("doctor", "patient__user").get(pk=appointment_id)
+        Appointment.objects.select_for_update(of=("self",))
+        .select_related("doctor", "patient__user")
+        .get(pk=appointment_id)
     )
     if appointment.state == AppointmentState.CONFIRMED:
         return appointment
@@ -211,11 +252,11 @@ def _clear_stale(slot: Slot, patient: Patient, now: datetime) -> bool:
     return bool(stale)
 
 
-def _own_hold(slot: Slot, patient: Patient, now: datetime) -> Appointment:
-    """The patient's own hold of this slot (a double click, or Back), or the reason why there is none."""
-    mine = Appointment.objects.filter(
-        patient=patient, state__in=BLOCKING, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
-    ).first()
+def _own_hold(slot: Slot, patient: Patient, by: User) -> Appointment:
+    """Their own hold of this slot (a double click, or Back; also one for somebody else), or the reason why there is none."""
+    blocking = Appointment.objects.blocking().filter(starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+    theirs = Q(patient=patient) | Q(booked_by=by, state=AppointmentState.HELD, doctor=slot.visit_type.doctor_id)
+    mine = blocking.filter(theirs).first()
     if mine is None:
         raise SlotTaken
     if (

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from consultations.actions import log, visits
 from consultations.models import Consultation, Participant
 from consultations.states import AppointmentState
+from patients import queries
+from patients.models import Proxy
 from telemed.accounts.models import User
 from telemed.core import audit, realtime
 from telemed.core.problems import Refusal
@@ -83,7 +85,9 @@ def keep_devices(seat: Participant, result: dict[str, Any], *, now: datetime) ->
 
 
 def _tell_lists(room: Consultation) -> None:
-    for user_id in room.participants.values_list("user_id", flat=True):
+    visit = room.appointment
+    people = queries.contacts(visit.patient, Proxy.Right.MESSAGE, hidden=visit.hidden_from_proxies)
+    for user_id in {visit.doctor.user_id, *(person.pk for person in people)}:
         realtime.broadcast(f"user.{user_id.hex}", {"t": "inbox"})
 
 

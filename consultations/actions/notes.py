@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from consultations.models import ClinicalNote, Consultation, Diagnosis
 from doctors.actions import licences
+from patients import queries
 from patients.actions import timeline
 from patients.models import TimelineEntry
 from telemed.accounts.models import User
@@ -144,10 +145,11 @@ def spoken(diagnoses: Iterable[dict[str, Any]]) -> str:
 
 def _tell_history(room: Consultation, note: ClinicalNote) -> None:
     appointment = room.appointment
-    with translation.override(appointment.patient.user.language):
+    with translation.override(queries.language_of(appointment.patient)):
         title = _("Visit with %(doctor)s") % {"doctor": appointment.doctor.name}
         body = spoken(note.diagnoses)
     timeline.add(
         patient_id=note.patient_id, kind=TimelineEntry.Kind.VISIT, source_id=appointment.pk, at=appointment.starts_at,
-        title=title, body=body, link=reverse("consultations:visit", args=[appointment.pk]),
+        title=title, body=body, link=reverse("consultations:visit", args=[appointment.pk]), visit_id=appointment.pk,
+        hidden=appointment.hidden_from_proxies,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 
 from consultations import wording
 from consultations.models import Prescription
+from patients import queries
 from telemed.core import clock, pdf, speech
 
 
@@ -27,9 +28,10 @@ def signed(prescription: Prescription, *, diagnoses: list[Any], code: str, until
 def preview(prescription: Prescription, *, diagnoses: list[Any], now: datetime) -> dict[str, Any]:
     """What stands on the paper, for the paper and for the page on which it is written."""
     doctor, patient, today = prescription.doctor, prescription.patient, day(prescription, now)
+    language = queries.language_of(patient)
     return {
         "prescription": prescription, "doctor": doctor, "clinic": doctor.clinic, "patient": patient, "diagnoses": diagnoses,
-        "lines": [_both(item.dose, patient.user.language) for item in prescription.items.all()],
+        "lines": [_both(item.dose, language) for item in prescription.items.all()],
         "day": today, "age": clock.age(patient.birth_date, today) if patient.birth_date else None,
         "capitals": doctor.clinic.country == "IN",  # generic names in capital letters: Indian Medical Council, rule 1.5
     }  # fmt: skip

@@ -20,6 +20,7 @@ from consultations.models import ClinicalNote, Medicine, Prescription
 from consultations.states import PrescriptionState
 from doctors.actions.licences import NotLicensed
 from doctors.queries import may_practise
+from patients import queries
 from patients.actions import timeline
 from patients.models import TimelineEntry
 from telemed.accounts.actions import identity
@@ -190,9 +191,10 @@ def _keep_concerns(row: Prescription, reviewed: list[Reviewed]) -> None:
 
 def _tell_history(row: Prescription, now: datetime) -> None:
     names = ", ".join(item.dose["name"] for item in row.items.all())
-    with translation.override(row.patient.user.language):
+    visit = row.consultation.appointment
+    with translation.override(queries.language_of(row.patient)):
         title = _("Prescription from %(doctor)s") % {"doctor": row.doctor.name}
     timeline.add(
         patient_id=row.patient_id, kind=TimelineEntry.Kind.PRESCRIPTION, source_id=row.pk, at=now, title=title, body=names,
-        link=reverse("consultations:prescription", args=[row.pk]),
+        link=reverse("consultations:prescription", args=[row.pk]), visit_id=visit.pk, hidden=visit.hidden_from_proxies,
     )  # fmt: skip

@@ -97,7 +97,7 @@ def enter(seat_id: UUID, *, socket: str, instance: str, take: bool, by: User, no
         audit.record("read", "consultations.consultation", room.pk, by=by, patient_id=room.appointment.patient_id)
     if seat.role == Role.DOCTOR:
         seat.admitted = True
-    seat.instance, seat.socket, seat.lost_at = instance, socket, None
+    seat.user, seat.instance, seat.socket, seat.lost_at = by, instance, socket, None
     seat.state = State.ADMITTED if seat.admitted else State.WAITING
     seat.arrived_at = seat.arrived_at or now
     seat.present_since = seat.present_since or now
@@ -204,7 +204,7 @@ def _save(seats: Collection[Participant]) -> None:
     Participant.objects.bulk_update(
         seats,
         [
-            "state", "admitted", "epoch", "instance", "socket", "lost_at", "arrived_at", "present_since",
+            "user", "state", "admitted", "epoch", "instance", "socket", "lost_at", "arrived_at", "present_since",
             "present_seconds", "together_seconds",
         ],
     )  # fmt: skip

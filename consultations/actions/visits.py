@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from consultations.models import Appointment, Consultation, Participant, Reminder
 from consultations.states import AppointmentState, ConsultationState
 from doctors.queries import may_practise
-from patients.actions import registrations, sharing
-from patients.models import Grant
+from patients.actions import privacy, registrations, sharing
+from patients.models import Grant, Proxy
 from telemed.accounts.models import User
 from telemed.core import audit, realtime, states
 from telemed.core.problems import Refusal
@@ -35,7 +35,7 @@ def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None
     )
     seats = (
         (Participant.Role.DOCTOR, appointment.doctor.user_id),
-        (Participant.Role.PATIENT, appointment.patient.user_id),
+        (Participant.Role.PATIENT, appointment.booked_by_id),
     )
     Participant.objects.bulk_create(
         [
@@ -50,17 +50,27 @@ def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None
     scope = Grant.Scope.RECORD if appointment.shares_record else Grant.Scope.VISIT
     sharing.grant(
         appointment.patient, user_id=appointment.doctor.user_id, scope=scope, source_id=appointment.pk, by=by, now=now,
-        expires_at=appointment.ends_at + CHART_ACCESS,
+        expires_at=appointment.ends_at + CHART_ACCESS, hidden=appointment.hidden_from_proxies,
     )  # fmt: skip
     registrations.register(appointment.patient, clinic_id=appointment.doctor.clinic_id, by=by, now=now)
     realtime.broadcast(f"clinic.{appointment.doctor_id.hex}", {"t": "agenda"})
+
+
+@transaction.atomic
+def hide(appointment: Appointment, *, hidden: bool, by: User) -> None:
+    """Hide the visit, and all that came and will come of it, from the patient's proxies; or show it again."""
+    appointment.hidden_from_proxies = hidden
+    appointment.save(update_fields=["hidden_from_proxies"])
+    privacy.hide_visit(appointment.pk, patient_id=appointment.patient_id, hidden=hidden, by=by)
+    for proxy in Proxy.objects.open().filter(patient=appointment.patient_id):
+        realtime.look_again(proxy.user_id)
 
 
 def cancel_is_free(appointment: Appointment, *, by: User, now: datetime) -> bool:
     """Doctors always give the money back; patients get it until the clinic's hours before the start, and always from a
     doctor who may not hold the visit."""
     return (
-        by.pk != appointment.patient.user_id
+        by.pk == appointment.doctor.user_id
         or now <= free_until(appointment)
         or not may_practise(appointment.doctor, now)
     )

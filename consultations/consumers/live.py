@@ -34,6 +34,11 @@ class Live(Socket):
             await self.listen(topic)
         await self.tell({"t": "welcome"})
 
+    async def still_welcome(self) -> int:
+        """What this person may follow may have been taken back."""
+        found = await self.database(self._topics, list(self.asked.values()))
+        return await super().still_welcome() or (found if isinstance(found, int) else 0)
+
     def _topics(self, names: list[str]) -> dict[str, str] | int:
         """The hub's topic of each name that this person may follow, or the code to close with."""
         found = {}

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consultations.states import APPOINTMENT_MOVES, BLOCKING, AppointmentState
 from doctors.models import Doctor, VisitType
-from patients.models import Patient
+from patients.models import Patient, Proxy, on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
@@ -35,13 +35,16 @@ def _never_twice(who: str) -> ExclusionConstraint:
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
     @access.fetch
-    def for_user(self, user: Any) -> Self:
-        """The visits of ``user``: as the patient, or as the doctor. Holds are the patient's own business."""
-        mine = models.Q(patient__user_id=user.pk)
-        return self.filter(
-            mine
-            | models.Q(doctor__user_id=user.pk) & ~models.Q(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
-        )
+    def for_user(self, user: Any, *rights: str) -> Self:
+        """The visits of ``user``: on the patient's side (to book or to read, when no right is named), or as the doctor.
+        Holds are the business of who made them."""
+        booked = ~models.Q(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
+        return self.filter(_side(user, rights) | models.Q(doctor__user_id=user.pk) & booked)
+
+    @access.fetch
+    def of(self, user: Any, *rights: str) -> Self:
+        """The visits on whose patient's side ``user`` stands, with one of ``rights``."""
+        return self.filter(_side(user, rights))
 
     @access.fetch
     def at_desk(self, user: Any) -> Self:
@@ -69,6 +72,12 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         )
 
 
+def _side(user: Any, rights: tuple[str, ...]) -> models.Q:
+    mine = on_the_side_of(user, *(rights or (Proxy.Right.BOOK, Proxy.Right.READ)))
+    booked = ~models.Q(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
+    return mine & (booked | models.Q(booked_by_id=user.pk) | models.Q(patient__user_id=user.pk))
+
+
 class Appointment(Stateful):
     MOVES: ClassVar[Moves] = APPOINTMENT_MOVES
 
@@ -81,6 +90,7 @@ class Appointment(Stateful):
     visit_type = models.ForeignKey(VisitType, models.PROTECT)
     visit_type_id: UUID
     booked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    booked_by_id: UUID
     state = models.CharField(_("state"), max_length=16, choices=AppointmentState, default=AppointmentState.HELD)
     mode = models.CharField(_("how"), max_length=8, choices=VisitType.Mode)
     starts_at = models.DateTimeField(_("starts"))
@@ -90,6 +100,7 @@ class Appointment(Stateful):
     reason = EncryptedTextField(subject="patient_id", null=True)
     # How far the person got in the booking pages, so that Back and a reload lose nothing.
     shares_record = models.BooleanField(null=True)  # null: not asked yet, and then nothing but the visit is shared
+    hidden_from_proxies = models.BooleanField(default=False)  # with the note, the prescriptions, messages and payments
     hold_expires_at = models.DateTimeField(null=True)
     hold_extensions = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()

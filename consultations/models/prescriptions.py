@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from consultations.models.rooms import Consultation
 from consultations.states import PRESCRIPTION_MOVES, PrescriptionState
 from doctors.models import Doctor
-from patients.models import Grant, Patient
+from patients.models import Grant, Patient, on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
@@ -21,11 +21,11 @@ from telemed.core.states import Moves, Stateful
 class PrescriptionQuerySet(models.QuerySet["Prescription"]):
     @access.fetch
     def for_user(self, user: Any) -> Self:
-        """Patients see the signed ones about themselves. Doctors see, while the chart is open to them, their own, and
+        """Patients see the signed ones about themselves, and proxies who may read. Doctors see, while the chart is open to them, their own, and
         the signed ones of others when the whole record was shared."""
         signed = ~models.Q(state=PrescriptionState.DRAFT)
         if user.role == "patient":
-            return self.filter(signed, patient__user_id=user.pk)
+            return self.filter(signed, on_the_side_of(user, hidden="consultation__appointment__hidden_from_proxies"))
         whole = Grant.objects.open().filter(user_id=user.pk, scope=Grant.Scope.RECORD).values("patient_id")
         return self.filter(_written_by(user) | signed & models.Q(patient__in=whole))
 

@@ -14,21 +14,16 @@ from consultations.states import CONSULTATION_MOVES, ConsultationState
 from doctors.models import Doctor
 from doctors.models.practice import practising
 from doctors.states import DoctorState
-from patients.models import Grant, Patient
+from patients.models import Grant, Patient, Proxy, on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
 
+PATIENT, HIDDEN = "consultation__appointment__patient", "consultation__appointment__hidden_from_proxies"
+
 
 class ConsultationQuerySet(models.QuerySet["Consultation"]):
-    @access.fetch
-    def for_user(self, user: Any) -> Self:
-        """The consultations in which ``user`` has a seat."""
-        return self.filter(participants__user_id=user.pk).exclude(
-            participants__user_id=user.pk, participants__state=Participant.State.REMOVED
-        )
-
     @access.fetch
     def led_by(self, user: Any) -> Self:
         """The visits of which ``user`` is the doctor, while they are verified and the patient's chart is open to them. A
@@ -70,11 +65,15 @@ class Consultation(Stateful):
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     @access.fetch
-    def for_user(self, user: Any) -> Self:
-        """The seats of ``user``; a doctor has them while they may practise."""
-        mine = self.filter(user_id=user.pk).exclude(state=Participant.State.REMOVED)
-        licensed = practising(path="consultation__appointment__doctor__")
-        return mine.filter(models.Q(role=Participant.Role.PATIENT) | licensed)
+    def for_user(self, user: Any, *rights: str) -> Self:
+        """The seats that ``user`` may take: a patient's, for whoever stands on the patient's side with one of ``rights``
+        (to book, when none is named); a doctor's own, while they may practise."""
+        side = on_the_side_of(user, *(rights or (Proxy.Right.BOOK,)), patient=PATIENT, hidden=HIDDEN)
+        licensed = models.Q(user_id=user.pk) & practising(path="consultation__appointment__doctor__")
+        seats = self.exclude(state=Participant.State.REMOVED)
+        return seats.filter(
+            models.Q(role=Participant.Role.PATIENT) & side | models.Q(role=Participant.Role.DOCTOR) & licensed
+        )
 
     @access.fetch
     def in_touch(self, user: Any) -> Self:
@@ -100,7 +99,8 @@ class ParticipantQuerySet(models.QuerySet["Participant"]):
 
 
 class Participant(models.Model):
-    """A seat in the room. ``order``: the smaller number makes the offers (it is the impolite peer)."""
+    """A seat in the room. The patient's is one, whoever of their side sits in it: ``user`` is who did last. ``order``:
+    the smaller number makes the offers (it is the impolite peer)."""
 
     class Role(models.TextChoices):
         DOCTOR = "doctor", _("doctor")
@@ -182,10 +182,10 @@ class RoomEvent(models.Model):
 class ClinicalNoteQuerySet(models.QuerySet["ClinicalNote"]):
     @access.fetch
     def for_user(self, user: Any) -> Self:
-        """Patients read the signed notes about themselves. Doctors read, while the chart is open to them, their own, and
+        """Patients read the signed notes about themselves, and proxies who may read. Doctors read, while the chart is open to them, their own, and
         the signed ones of others when the whole record was shared."""
         if user.role == "patient":
-            return self.filter(consultation__appointment__patient__user_id=user.pk).exclude(signed_at=None)
+            return self.filter(on_the_side_of(user, patient=PATIENT, hidden=HIDDEN)).exclude(signed_at=None)
         mine = models.Q(author__user_id=user.pk, patient_id__in=Patient.objects.for_user(user).values("pk"))
         whole = Grant.objects.open().filter(user_id=user.pk, scope=Grant.Scope.RECORD).values("patient_id")
         return self.filter(mine | models.Q(patient_id__in=whole, signed_at__isnull=False))

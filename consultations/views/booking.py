@@ -15,16 +15,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from consultations.actions import booking, visits
-from consultations.forms import WARNING_SIGNS, ReasonForm, ShareForm
+from consultations.forms import WARNING_SIGNS, ReasonForm, ShareForm, WhoForm
 from consultations.models import Appointment
 from consultations.queries import HORIZON, alternatives, find_slot
 from consultations.states import AppointmentState
 from doctors.models import VisitType
+from patients import queries
 from patients.actions import consents, profile
-from patients.forms import ProfileForm
+from patients.forms import ProfileForm, profile_form
+from patients.models import Patient, Proxy
 from telemed.accounts import kept
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
+from telemed.accounts.models import User
 from telemed.core import clock
 
 STEPS = ("reason", "who", "share", "check", "pay")
@@ -48,16 +51,19 @@ def book(request: HttpRequest, slot_id: str) -> HttpResponse:
         held = booking.hold(slot, profile.record_of(user, now=now), by=user, now=now)
     except (booking.SlotTaken, booking.PatientBusy) as refusal:
         return _taken(request, slot_id, refusal)
+    except booking.MinorAlone as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("patients:family")
     return redirect("consultations:book-reason", held.pk)
 
 
 def held_page(view: Page) -> Callable[[HttpRequest, UUID], HttpResponse]:
-    """A page of the booking: it has a living hold of this patient, or leads to where the visit is now."""
+    """A page of the booking: it has a living hold that the reader may book, or leads to where the visit is now."""
 
     @require_http_methods(["GET", "POST"])
     @wraps(view)
     def page(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
-        rows = Appointment.objects.for_user(request.user).filter(patient__user=me(request))
+        rows = Appointment.objects.of(request.user, Proxy.Right.BOOK)
         appointment = get_object_or_404(
             rows.select_related("doctor__clinic", "patient", "visit_type"), pk=appointment_id
         )
@@ -88,12 +94,59 @@ def reason(request: HttpRequest, appointment: Appointment) -> HttpResponse:
 
 @held_page
 def who(request: HttpRequest, appointment: Appointment) -> HttpResponse:
-    patient = appointment.patient
-    form = ProfileForm(request.POST or None, initial={**ProfileForm.initial_of(patient), **kept.take(request)})
-    if request.method == "POST" and form.is_valid():
-        profile.fill_in(patient, **form.facts(), by=me(request), now=clock.now())
+    """Whom the visit is for, when the reader acts for somebody; then who that is."""
+    user = me(request)
+    people = sorted(
+        Patient.objects.of(user, Proxy.Right.BOOK), key=lambda row: (row.user_id != user.pk, row.created_at)
+    )
+    if people == [appointment.patient]:
+        return _about(request, appointment)
+    form = WhoForm(request.POST or None, initial={"patient": appointment.patient_id}, people=people, user=user)
+    if request.method == "POST" and form.is_valid() and _assigned(request, appointment, form):
+        return redirect("consultations:book-about", appointment.pk)
+    return _step(request, appointment, "whom", {"form": form})
+
+
+def _assigned(request: HttpRequest, appointment: Appointment, form: WhoForm) -> bool:
+    user, patient = me(request), form.chosen()
+    if appointment.price and Proxy.Right.PAY not in queries.rights_of(user, patient):
+        form.add_error("patient", _("This visit has a price, and you may not pay for them. Choose a free visit, or ask them for this right."))  # fmt: skip
+        return False
+    try:
+        booking.assign(appointment, patient, by=user, now=clock.now())
+    except (booking.PatientBusy, booking.MinorAlone) as refusal:
+        form.add_error("patient", str(refusal))
+        return False
+    return True
+
+
+@held_page
+def about(request: HttpRequest, appointment: Appointment) -> HttpResponse:
+    return _about(request, appointment)
+
+
+def _about(request: HttpRequest, appointment: Appointment) -> HttpResponse:
+    """Who the patient is. Somebody who may book but not read confirms nothing and sees nothing."""
+    patient, user = appointment.patient, me(request)
+    known = bool(patient.completed_at)
+    if known and Proxy.Right.READ not in queries.rights_of(user, patient):
         return redirect("consultations:book-share", appointment.pk)
-    return _step(request, appointment, "who", {"form": form, "known": bool(patient.completed_at)})
+    initial = {**ProfileForm.initial_of(patient, user), **kept.take(request)}
+    form = profile_form(patient, user)(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid() and _filled_in(form, patient, user):
+        return redirect("consultations:book-share", appointment.pk)
+    own = patient.user_id == user.pk
+    return _step(request, appointment, "who", {"form": form, "known": known, "own": own, "patient": patient})
+
+
+def _filled_in(form: ProfileForm, patient: Patient, user: User) -> bool:
+    try:
+        profile.fill_in(patient, **form.facts(), by=user, now=clock.now())
+        booking.require_adult(patient, by=user, now=clock.now())
+    except (profile.TooYoung, profile.BirthDateFixed, booking.MinorAlone) as refusal:
+        form.add_error("birth_date", str(refusal))
+        return False
+    return True
 
 
 @held_page
@@ -101,26 +154,28 @@ def share(request: HttpRequest, appointment: Appointment) -> HttpResponse:
     text = consents.wording(consents.TELEHEALTH, str(request.LANGUAGE_CODE))
     agreed = consents.given(appointment.patient, consents.TELEHEALTH)
     chosen = "visit" if appointment.shares_record is False else "record"
-    form = ShareForm(request.POST or None, initial={"share": chosen, "consent": agreed, **kept.take(request)})
+    initial = {"share": chosen, "consent": agreed, "hide": appointment.hidden_from_proxies, **kept.take(request)}
+    own = appointment.patient.user_id == me(request).pk
+    hideable = own and Proxy.objects.open().filter(patient=appointment.patient).exists()
+    form = ShareForm(request.POST or None, initial=initial, hideable=hideable)
     if request.method == "POST" and form.is_valid():
         now, user = clock.now(), me(request)
         consents.give(appointment.patient, text, by=user, now=now)
-        booking.describe(appointment, shares_record=form.cleaned_data["share"], by=user, now=now)
+        facts = {"shares_record": form.cleaned_data["share"], "hidden": form.cleaned_data.get("hide", False)}
+        booking.describe(appointment, **facts, by=user, now=now)
         return redirect("consultations:book-check", appointment.pk)
-    return _step(request, appointment, "share", {"form": form, "text": text})
+    return _step(request, appointment, "share", {"form": form, "text": text, "own": own})
 
 
 @held_page
 def check(request: HttpRequest, appointment: Appointment) -> HttpResponse:
     """Everything at a glance. Nothing is booked before the button at the end."""
     try:
-        booking.require_ready(appointment, now=clock.now())
-    except (profile.ProfileMissing, consents.ConsentMissing) as refusal:
+        booking.require_ready(appointment, by=me(request), now=clock.now())
+    except (profile.ProfileMissing, consents.ConsentMissing, booking.MinorAlone) as refusal:
         messages.info(request, str(refusal))
-        return redirect(
-            "consultations:book-who" if isinstance(refusal, profile.ProfileMissing) else "consultations:book-reason",
-            appointment.pk,
-        )
+        asks_reason = isinstance(refusal, consents.ConsentMissing)
+        return redirect("consultations:book-reason" if asks_reason else "consultations:book-who", appointment.pk)
     if request.method == "POST" and appointment.price == 0:
         booking.confirm(appointment.pk, by=me(request), now=clock.now())
         return redirect("consultations:book-done", appointment.pk)
@@ -134,7 +189,7 @@ def check(request: HttpRequest, appointment: Appointment) -> HttpResponse:
 
 @require_POST
 def more_time(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
-    appointment = get_object_or_404(Appointment.objects.for_user(request.user), pk=appointment_id)
+    appointment = get_object_or_404(Appointment.objects.of(request.user, Proxy.Right.BOOK), pk=appointment_id)
     try:
         booking.extend(appointment, by=me(request), now=clock.now())
     except (booking.NoMoreTime, booking.HoldExpired) as refusal:
@@ -148,7 +203,7 @@ def more_time(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 @require_POST
 def release(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = get_object_or_404(
-        Appointment.objects.for_user(request.user), pk=appointment_id, state=AppointmentState.HELD
+        Appointment.objects.of(request.user, Proxy.Right.BOOK), pk=appointment_id, state=AppointmentState.HELD
     )
     booking.release(appointment, by=me(request), now=clock.now())
     return redirect("consultations:discover")
@@ -156,7 +211,7 @@ def release(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 
 def done(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """The proof of the booking. It stays at its address."""
-    rows = Appointment.objects.for_user(request.user).confirmed().select_related("doctor", "visit_type", "patient")
+    rows = Appointment.objects.of(request.user).confirmed().select_related("doctor", "visit_type", "patient")
     appointment = get_object_or_404(rows, pk=appointment_id)
     return render(request, "consultations/booking/done.html", {"appointment": appointment, "section": "visits"})
 
@@ -174,7 +229,8 @@ def progress(appointment: Appointment, step: str) -> dict[str, Any]:
 def _step(request: HttpRequest, appointment: Appointment, name: str, extra: dict[str, Any]) -> HttpResponse:
     form = extra.get("form")
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form is not None and form.errors else HTTPStatus.OK
-    context = {**progress(appointment, name if name in STEPS else "reason"), **extra}
+    step = name if name in STEPS else {"whom": "who"}.get(name, "reason")
+    context = {**progress(appointment, step), **extra}
     return render(request, f"consultations/booking/{name}.html", context, status=status)
 
 
@@ -218,7 +274,7 @@ def _last_reason(appointment: Appointment) -> str:
     """What the patient wrote for a hold that ran out, so that nobody types it twice."""
     lost = Appointment.objects.filter(
         patient=appointment.patient, state__in=[AppointmentState.EXPIRED, AppointmentState.CANCELLED]
-    ).filter(reason__isnull=False)
+    ).filter(reason__isnull=False, booked_by=appointment.booked_by_id)
     last = lost.order_by("-created_at").first()
     return (
         (last.reason or "") if last and (appointment.created_at - last.created_at).total_seconds() < 24 * 3600 else ""

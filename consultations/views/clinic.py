@@ -16,7 +16,7 @@ from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.models import Doctor
 from doctors.queries import standing
-from patients.models import Allergy, Condition, Grant, Label, Patient, TimelineEntry
+from patients.models import Allergy, Condition, Grant, Label, Patient, Proxy, TimelineEntry
 from telemed.accounts.context import me
 from telemed.accounts.models import IdentityCheck
 from telemed.core import audit, clock
@@ -87,6 +87,15 @@ def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     return redirect("consultations:clinic-visit", appointment.pk)
 
 
+@require_POST
+def hide(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    """The doctor keeps a sensitive visit between the patient and themselves."""
+    appointment = get_object_or_404(_booked(practice(request)), pk=appointment_id)
+    get_object_or_404(Patient.objects.for_user(request.user), pk=appointment.patient_id)
+    visits.hide(appointment, hidden=request.POST.get("hidden") == "1", by=me(request))
+    return redirect("consultations:clinic-visit", appointment.pk)
+
+
 @require_GET
 def patients(request: HttpRequest) -> HttpResponse:
     """The people whose charts are open to this doctor, latest visit first. Names are encrypted, so the search is here."""
@@ -132,6 +141,7 @@ def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
     return {
         "patient": found, "whole": whole, "marked": set(Label.objects.filter(patient=found).values_list("source_id", flat=True)),
         "checked": IdentityCheck.objects.holding(clock.now()).filter(user=found.user_id).first(),
+        "has_proxies": Proxy.objects.open().filter(patient=found).exists(),
         "allergies": Allergy.objects.filter(patient=found, ended_at=None),
         "conditions": conditions,
         "timeline": TimelineEntry.objects.filter(patient=found).exclude(kind=TimelineEntry.Kind.RECEIPT).order_by("-at")[:20] if whole else [],

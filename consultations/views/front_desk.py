@@ -129,7 +129,7 @@ def _desk(request: HttpRequest) -> Doctor:
 
 def _booked(doctor: Doctor) -> Any:
     rows = Appointment.objects.filter(doctor=doctor).exclude(state__in=["held", "expired"])
-    return rows.select_related("patient__user", "visit_type")
+    return rows.select_related("patient__user", "booked_by", "visit_type")
 
 
 def _offers(kind: VisitType, now: datetime) -> list[Slot]:

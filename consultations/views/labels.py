@@ -55,17 +55,20 @@ def label(request: HttpRequest, kind: str, source_id: UUID) -> HttpResponse:
 
 def _of_condition(request: HttpRequest, source_id: UUID) -> Patient:
     rows = Condition.objects.filter(patient__in=Patient.objects.for_user(request.user))
-    return get_object_or_404(rows.select_related("patient"), pk=source_id).patient
+    patient: Patient = get_object_or_404(rows.select_related("patient"), pk=source_id).patient
+    return patient
 
 
 def _of_visit(request: HttpRequest, source_id: UUID) -> Patient:
     rooms = Consultation.objects.led_by(request.user).select_related("appointment__patient")
-    return get_object_or_404(rooms, appointment_id=source_id).appointment.patient
+    patient: Patient = get_object_or_404(rooms, appointment_id=source_id).appointment.patient
+    return patient
 
 
 def _of_prescription(request: HttpRequest, source_id: UUID) -> Patient:
     rows = Prescription.objects.written_by(request.user).select_related("patient")
-    return get_object_or_404(rows, pk=source_id).patient
+    patient: Patient = get_object_or_404(rows, pk=source_id).patient
+    return patient
 
 
 THINGS: dict[str, Callable[[Any, UUID], Patient]] = {

@@ -14,6 +14,7 @@ from consultations.models import Prescription
 from consultations.states import PrescriptionState
 from consultations.views import desk
 from telemed.accounts.context import me
+from telemed.accounts.models import User
 from telemed.core import audit, clock, files
 
 KIN = ("doctor__clinic", "patient", "pdf", "consultation__appointment")
@@ -23,7 +24,7 @@ KIN = ("doctor__clinic", "patient", "pdf", "consultation__appointment")
 @transaction.atomic
 def prescription(request: HttpRequest, prescription_id: UUID) -> HttpResponse:
     row, now = _signed(request, prescription_id), clock.now()
-    mine = row.patient.user_id == request.user.pk
+    mine = me(request).role == User.Role.PATIENT
     _note(request, row, "read", mine=mine)
     context = {
         "prescription": row, "lines": [wording.line(item.dose) for item in row.items.all()], "doctor": row.doctor, "mine": mine,
@@ -47,7 +48,7 @@ def document(request: HttpRequest, prescription_id: UUID) -> HttpResponseBase:
     if row.pdf is None:
         raise Http404
     download = "download" in request.GET
-    _note(request, row, "print" if download else "read", mine=row.patient.user_id == request.user.pk)
+    _note(request, row, "print" if download else "read", mine=me(request).role == User.Role.PATIENT)
     return files.respond(row.pdf, download=download)
 
 

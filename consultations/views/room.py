@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET
 
 from consultations import waiting
 from consultations.actions import rooms
-from consultations.models import ClinicalNote, Participant, Prescription
+from consultations.models import ClinicalNote, Consultation, Participant, Prescription
 from consultations.states import AppointmentState, ConsultationState
 from consultations.views.clinic import chart_of
+from patients import queries
 from patients.models import Patient
 from telemed.core import clock, speech
 
@@ -85,19 +86,26 @@ def clinic(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     chart = chart_of(request, patient_id) if may_read else None
     facts = {
         "chart": chart, "panels": _panels() if chart else [], "reason": room.appointment.reason, "now": now,
-        "other": chart["patient"].name if chart else _("Your patient"),
+        "other": queries.together(chart["patient"], _sitting(room), now) if chart else _("Your patient"),
     }  # fmt: skip
     return render(request, "consultations/room/call.html", _context(seat) | facts)
 
 
 def _seat(request: HttpRequest, appointment_id: UUID, role: str) -> Participant:
     seats = Participant.objects.for_user(request.user).select_related(
-        "consultation__appointment__doctor", "consultation__appointment__visit_type"
+        "consultation__appointment__doctor",
+        "consultation__appointment__visit_type",
+        "consultation__appointment__patient",
     )
     seat = seats.filter(consultation__appointment_id=appointment_id, role=role).first()
     if seat is None:
         raise Http404
     return seat
+
+
+def _sitting(room: Consultation) -> UUID:
+    """Who sits in the patient's seat, or did last."""
+    return room.participants.get(role=Role.PATIENT).user_id
 
 
 def _context(seat: Participant) -> dict[str, Any]:

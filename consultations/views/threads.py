@@ -15,7 +15,7 @@ from consultations.actions import chat
 from consultations.forms import MessageForm
 from consultations.models import Participant, RoomEvent
 from consultations.views.clinic import practice
-from patients.models import Patient
+from patients.models import Patient, Proxy
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
@@ -27,9 +27,8 @@ MOST = 100
 @transaction.atomic
 def threads(request: HttpRequest) -> HttpResponse:
     seats = list(_seats(request, Role.PATIENT).with_news()[:MOST])
-    if seats:
-        patient_id = seats[0].consultation.appointment.patient_id
-        audit.record("read", "consultations.threads", by=me(request), patient_id=patient_id, purpose="PATRQT")
+    patients = {seat.consultation.appointment.patient_id for seat in seats}
+    audit.record_each("read", "consultations.threads", by=me(request), patient_ids=patients)
     last = {row.pk: row.body["x"] for row in RoomEvent.objects.filter(pk__in=[seat.last_id for seat in seats])}
     rows = [(seat, last.get(seat.last_id, "")) for seat in seats]
     return render(request, "consultations/threads/threads.html", {"rows": rows, "section": "messages"})
@@ -89,8 +88,8 @@ def _by_day(events: list[dict[str, Any]], seat: Participant, other: Participant)
 
 
 def _seats(request: HttpRequest, role: str) -> Any:
-    """The seats of this person; of a doctor those whose patient's chart is open to them."""
-    seats = Participant.objects.for_user(request.user).filter(role=role)
+    """The seats from which this person may write; of a doctor those whose patient's chart is open to them."""
+    seats = Participant.objects.for_user(request.user, Proxy.Right.MESSAGE).filter(role=role)
     if role == Role.DOCTOR:
         open_charts = Patient.objects.for_user(request.user)
         seats = seats.filter(consultation__appointment__patient__in=open_charts)

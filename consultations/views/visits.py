@@ -4,34 +4,38 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from consultations.actions import visits as actions
 from consultations.invites import calendar_file
 from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.queries import may_practise
+from patients import queries
+from patients.models import Proxy
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
 
 @require_GET
+@transaction.atomic
 def visits(request: HttpRequest) -> HttpResponse:
-    now = clock.now()
-    mine = (
-        Appointment.objects.for_user(request.user)
-        .filter(patient__user=me(request))
-        .select_related("doctor", "visit_type")
-    )
-    held = mine.filter(state=AppointmentState.HELD, hold_expires_at__gt=now)
+    """The visits of the reader, and of the people whom they may book or read for."""
+    now, user = clock.now(), me(request)
+    mine = Appointment.objects.of(user).select_related("doctor", "visit_type", "patient")
+    held = list(mine.filter(state=AppointmentState.HELD, hold_expires_at__gt=now))
+    upcoming, past = list(mine.upcoming(now)), list(mine.past(now)[:50])
+    others = {row.patient_id for row in (*held, *upcoming, *past) if row.patient.user_id != user.pk}
+    audit.record_each("read", "consultations.visits", by=user, patient_ids=others)
     context = {
         "held": held,
-        "upcoming": mine.upcoming(now),
-        "past": mine.past(now)[:50],
+        "upcoming": upcoming,
+        "past": past,
         "now": now,
         "section": "visits",
     }
@@ -41,7 +45,13 @@ def visits(request: HttpRequest) -> HttpResponse:
 @require_GET
 def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """One visit, before and after: what to do now, and what came of it."""
-    appointment = _fetch(request, appointment_id)
+    appointment, user = _fetch(request, appointment_id), me(request)
+    rights = queries.rights_of(user, appointment.patient)
+    own = appointment.patient.user_id == user.pk
+    if not own:
+        audit.record(
+            "read", "consultations.appointment", appointment.pk, by=user, patient_id=appointment.patient_id, purpose="PATRQT"
+        )  # fmt: skip
     note = ClinicalNote.objects.for_user(request.user).filter(consultation__appointment=appointment).first()
     prescriptions = Prescription.objects.for_user(request.user).filter(consultation__appointment=appointment)
     if note:
@@ -49,14 +59,16 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
             "read",
             "consultations.note",
             note.pk,
-            by=me(request),
+            by=user,
             patient_id=appointment.patient_id,
             purpose="PATRQT",
         )
     now = clock.now()
     context = {
         "appointment": appointment, "note": note, "prescriptions": prescriptions, "now": now, "stage": appointment.stage(now),
-        "free_until": actions.free_until(appointment), "section": "visits", "away": _away(appointment, now),
+        "free_until": actions.free_until(appointment), "section": "visits", "own": own, "rights": rights, "away": _away(appointment, now),
+        "may_read_reason": Proxy.Right.READ in rights or appointment.booked_by_id == user.pk,
+        "may_hide": own and (appointment.hidden_from_proxies or Proxy.objects.open().filter(patient=appointment.patient).exists()),
     }  # fmt: skip
     return render(request, "consultations/visits/visit.html", context)
 
@@ -67,8 +79,8 @@ def calendar(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = get_object_or_404(Appointment.objects.for_user(request.user), pk=appointment_id)
     if appointment.state in (AppointmentState.HELD, AppointmentState.EXPIRED):
         return redirect("consultations:visits")
-    patient = request.user.pk == appointment.patient.user_id
-    link = reverse("consultations:visit" if patient else "consultations:clinic-visit", args=[appointment.pk])
+    doctor = request.user.pk == appointment.doctor.user_id
+    link = reverse("consultations:clinic-visit" if doctor else "consultations:visit", args=[appointment.pk])
     text = calendar_file(appointment, tz=clock.current_zone(), link=link, now=clock.now())
     headers = {"Content-Disposition": 'attachment; filename="appointment.ics"'}
     return HttpResponse(text, content_type="text/calendar; charset=utf-8", headers=headers)
@@ -76,7 +88,7 @@ def calendar(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
-    appointment = _fetch(request, appointment_id)
+    appointment = _fetch(request, appointment_id, Proxy.Right.BOOK)
     now, user = clock.now(), me(request)
     if request.method == "POST":
         try:
@@ -105,8 +117,18 @@ def _away(appointment: Appointment, now: datetime) -> bool:
     return booked and not may_practise(appointment.doctor, now)
 
 
-def _fetch(request: HttpRequest, appointment_id: UUID) -> Appointment:
-    rows = Appointment.objects.for_user(request.user).filter(patient__user=me(request))
+@require_POST
+def hide(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    """Only the patient and the doctor see this visit, or proxies see it too. For the patient alone to decide."""
+    appointment = _fetch(request, appointment_id)
+    if appointment.patient.user_id != me(request).pk:
+        raise Http404
+    actions.hide(appointment, hidden=request.POST.get("hidden") == "1", by=me(request))
+    return redirect("consultations:visit", appointment.pk)
+
+
+def _fetch(request: HttpRequest, appointment_id: UUID, *rights: str) -> Appointment:
+    rows = Appointment.objects.of(request.user, *rights)
     booked = rows.exclude(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
     return get_object_or_404(
         booked.select_related("doctor__clinic", "visit_type", "patient", "consultation"), pk=appointment_id

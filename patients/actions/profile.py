@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from patients import queries
 from patients.actions import registrations
 from patients.models import Allergy, ChartItem, Condition, Patient
 from telemed.accounts.actions import identity
@@ -20,6 +21,16 @@ from telemed.core.problems import Refusal
 class ProfileMissing(Refusal):
     code = "profile_missing"
     sentence = _("Tell us who you are first: name, birth date, address and whom we may call.")
+
+
+class TooYoung(Refusal):
+    code = "too_young"
+    sentence = _("You are too young for an account of your own. Ask a parent to make an account and to add you there.")
+
+
+class BirthDateFixed(Refusal):
+    code = "birth_date_fixed"
+    sentence = _("The birth date of somebody else cannot be changed here. Ask the clinic to correct it.")
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ def record_of(user: User, *, now: datetime) -> Patient:
     if found:
         return found
     with transaction.atomic():
-        Patient.objects.bulk_create([Patient(user=user, number=_number(), created_at=now)], ignore_conflicts=True)
+        Patient.objects.bulk_create([Patient(user=user, number=number(), created_at=now)], ignore_conflicts=True)
         patient = Patient.objects.get(user_id=user.pk)
         registrations.register(patient, clinic_id=the_clinic().pk, by=user, now=now)
         audit.record("create", "patients.patient", patient.pk, by=user, patient_id=patient.pk, purpose="PATRQT")
@@ -46,13 +57,22 @@ def record_of(user: User, *, now: datetime) -> Patient:
 @transaction.atomic
 def fill_in(
     patient: Patient, *, name: str, birth_date: date, sex: str, address: dict[str, Any], emergency_contact: dict[str, Any],
-    allergies: list[Statement], conditions: list[Statement], by: User, now: datetime,
+    allergies: list[Statement], conditions: list[Statement], own_address: str | None = None, by: User, now: datetime,
 ) -> None:  # fmt: skip
-    """Keep everything that a visit needs. What was stated before and is not any more is ended, not deleted."""
-    if patient.completed_at and (patient.name, patient.birth_date) != (name, birth_date):
+    """Keep everything that a visit needs. What was stated before and is not any more is ended, not deleted.
+
+    Raises TooYoung when a child fills in an account of their own, and BirthDateFixed when somebody who acts for the
+    patient would change the day on which their right ends.
+    """
+    if by.pk == patient.user_id and not queries.may_have_account(birth_date, now):
+        raise TooYoung
+    if by.pk != patient.user_id and patient.birth_date not in (None, birth_date):
+        raise BirthDateFixed
+    if patient.user and patient.completed_at and (patient.name, patient.birth_date) != (name, birth_date):
         identity.lapse(patient.user, by=by, now=now)
     patient.name, patient.birth_date, patient.sex = name, birth_date, sex
     patient.address, patient.emergency_contact = address, emergency_contact
+    patient.own_address = own_address
     patient.allergies_asked_at = patient.completed_at = now
     patient.save(
         update_fields=[
@@ -61,6 +81,7 @@ def fill_in(
             "sex",
             "address",
             "emergency_contact",
+            "own_address",
             "allergies_asked_at",
             "completed_at",
         ]
@@ -71,10 +92,12 @@ def fill_in(
 
 
 def _state(kind: Any, patient: Patient, items: list[Statement], by: User, now: datetime, fields: Any) -> None:
-    """Make the patient's own statements of this kind equal to ``items``; a doctor's entries are left alone."""
-    standing = {
-        _key(row): row for row in kind.objects.filter(patient=patient, source=ChartItem.Source.PATIENT, ended_at=None)
-    }
+    """Make the patient's own statements of this kind equal to ``items``; a doctor's entries are left alone, and what a
+    proxy cannot see."""
+    rows = kind.objects.standing().filter(patient=patient, source=ChartItem.Source.PATIENT)
+    if by.pk != patient.user_id:
+        rows = rows.filter(hidden_from_proxies=False)
+    standing = {_key(row): row for row in rows}
     wanted = {(item.name.casefold(), item.detail.casefold()): item for item in items}
     for key in standing.keys() - wanted.keys():
         kind.objects.filter(pk=standing[key].pk).update(ended_at=now)
@@ -89,7 +112,7 @@ def _key(row: Allergy | Condition) -> tuple[str, str]:
     return pair[0].casefold(), pair[1].casefold()
 
 
-def _number() -> str:
+def number() -> str:
     """'204 118 530': nine random digits, the first not zero."""
     digits = f"{secrets.randbelow(9 * 10**8) + 10**8}"
     return f"{digits[:3]} {digits[3:6]} {digits[6:]}"

@@ -19,6 +19,7 @@ def grant(
     by: audit.Actor | None,
     now: datetime,
     expires_at: datetime,
+    hidden: bool = False,
 ) -> None:
     """Open the chart to ``user_id`` because of the visit ``source_id``. Opening it twice changes nothing."""
     row = Grant(
@@ -29,6 +30,7 @@ def grant(
         source_id=source_id,
         opened_at=now,
         expires_at=expires_at,
+        hidden_from_proxies=hidden,
     )
     Grant.objects.bulk_create([row], ignore_conflicts=True)
     audit.record("grant", "patients.grant", row.pk, by=by, patient_id=patient.pk)

@@ -6,7 +6,7 @@ Actions follow FHIR AuditEvent (C R U D E) in words; purposes follow HL7 v3 Purp
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
@@ -100,6 +100,14 @@ def record(
     row = line(action, entity, entity_id, by=by, patient_id=patient_id, purpose=purpose, outcome=outcome)
     row.save(force_insert=True)
     return row
+
+
+def record_each(
+    action: Action, entity: str, *, by: Actor, patient_ids: Iterable[UUID], purpose: Purpose = "PATRQT"
+) -> None:
+    """One line for each of several patients who stand on one page, in one statement."""
+    rows = [line(action, entity, by=by, patient_id=pk, purpose=purpose) for pk in sorted(set(patient_ids))]
+    AuditEvent.objects.bulk_create(rows)
 
 
 def line(

@@ -13,7 +13,8 @@ from consultations.actions import booking, chat, drafts, notes, prescribing, roo
 from consultations.models import Appointment, Consultation, Medicine, Participant, Prescription
 from consultations.queries import Slot, find_slot
 from doctors.models import Doctor, VisitType
-from patients.models import Patient
+from patients.models import Proxy
+from telemed.accounts.models import User
 from telemed.core import clock, events
 from telemed.core.models import Delivery
 from telemed.demo.people import DOMAIN
@@ -35,6 +36,7 @@ class DemoVisit:
     note: notes.Written | None = None
     medicine: str = ""  # "amlodipine|tablet|5 mg"
     said: tuple[tuple[str, str], ...] = ()
+    child: bool = False  # for the child of this patient, who booked and came along
 
 
 VISITS = [
@@ -53,6 +55,13 @@ VISITS = [
             "Sore throat for two days.", "No fever, swallows well, no rash.",
             "Drink warm things, rest. Come back if you get a fever or it lasts longer than a week.", {"J02.9": True},
         ),
+    ),
+    DemoVisit(
+        f"amira@{DOMAIN}", f"lina@{DOMAIN}", "Short call", -4, 9, "Ear ache since last night, and he does not want to eat.",
+        notes.Written(
+            "Pain in the left ear for one night.", "Plays and drinks, 37.9 °C. No swelling behind the ear.",
+            "Pain relief as needed and rest. Call us if the ear runs, or he is not better in two days.", {"H92.02": True},
+        ), child=True,
     ),
     DemoVisit(f"mateo@{DOMAIN}", f"lina@{DOMAIN}", "Video visit", 1, 11, "Asthma review: I need the inhaler more often."),
 ]  # fmt: skip
@@ -83,10 +92,11 @@ def _booked_at(slot: Slot) -> datetime:
 
 
 def _book(slot: Slot, visit: DemoVisit) -> Appointment:
-    patient, now = Patient.objects.select_related("user").get(user__email=visit.patient), _booked_at(slot)
-    appointment = booking.hold(slot, patient, by=patient.user, now=now)
-    booking.describe(appointment, reason=visit.reason, shares_record=True, by=patient.user, now=now)
-    payments.open(appointment, by=patient.user, now=now)
+    user, now = User.objects.get(email=visit.patient), _booked_at(slot)
+    patient = Proxy.objects.get(user=user).patient if visit.child else user.patient
+    appointment = booking.hold(slot, patient, by=user, now=now)
+    booking.describe(appointment, reason=visit.reason, shares_record=True, by=user, now=now)
+    payments.open(appointment, by=user, now=now)
     payment = Payment.objects.get(appointment=appointment)
     DemoCharge.objects.filter(pk=payment.checkout).update(status=CheckoutState.PAID, method="visa 4242")
     payments.capture(payment.pk, gateways.gateway().read(payment.checkout), now=now + timedelta(minutes=1))

@@ -28,6 +28,19 @@ class DemoPatient(DemoPerson):
 
 
 @dataclass(frozen=True)
+class DemoChild:
+    """A child under the login of a parent."""
+
+    name: str
+    parent: str  # email
+    relation: str
+    born: date
+    sex: str
+    allergies: list[Statement] = field(default_factory=list)
+    conditions: list[Statement] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Offer:
     name: str
     minutes: int
@@ -66,6 +79,10 @@ PATIENTS = [
     ),
     DemoPatient("Mateo Silva", f"mateo@{DOMAIN}", date(1997, 8, 2), "male", "Europe/Madrid", "es", "ES", "Madrid", [], [Statement("Asma")]),
     DemoPatient("Yusuf Demir", f"yusuf@{DOMAIN}", None, "male", "Africa/Cairo", "ar", "EG", "Cairo"),
+]  # fmt: skip
+
+CHILDREN = [
+    DemoChild("Karim Osman", f"amira@{DOMAIN}", "MTH", date(2019, 5, 20), "male", [Statement("Peanuts", "swollen lips")]),
 ]  # fmt: skip
 
 DOCTORS = [

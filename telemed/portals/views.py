@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
@@ -22,11 +23,11 @@ from consultations.views.clinic import chart_of, practice
 from doctors.models import Doctor
 from doctors.queries import standing
 from patients.actions import profile
-from patients.models import TimelineEntry
+from patients.models import Patient, Proxy, TimelineEntry
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import PreferencesForm
 from telemed.accounts.models import IdentityCheck, User
-from telemed.core import clock, links
+from telemed.core import audit, clock, links
 from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
 
@@ -98,19 +99,26 @@ def start(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+@transaction.atomic
 def home(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     if user.role != User.Role.PATIENT:
         return redirect("portals:start")
     now = clock.now()
     patient = profile.record_of(user, now=now)
-    mine = Appointment.objects.filter(patient=patient).select_related("doctor", "visit_type")
-    upcoming = list(mine.upcoming(now)[:3])
+    mine = Appointment.objects.of(user, Proxy.Right.BOOK).select_related("doctor", "visit_type", "patient")
+    upcoming, held = (
+        list(mine.upcoming(now)[:3]),
+        mine.filter(state=AppointmentState.HELD, hold_expires_at__gt=now).first(),
+    )
+    others = {row.patient_id for row in (*upcoming, *([held] if held else [])) if row.patient_id != patient.pk}
+    audit.record_each("read", "consultations.visits", by=user, patient_ids=others)
+    readable = set(Patient.objects.of(user).filter(pk__in=others | {patient.pk}).values_list("pk", flat=True))
     context = {
         "patient": patient, "next": upcoming[0] if upcoming else None, "later": upcoming[1:], "now": now, "section": "home",
         "stage": upcoming[0].stage(now) if upcoming else "", "checked": _devices_checked(upcoming), "greeting": _greeting(),
-        "held": mine.filter(state=AppointmentState.HELD, hold_expires_at__gt=now).first(),
-        "timeline": TimelineEntry.objects.for_user(user).order_by("-at", "-id")[:4],
+        "held": held, "readable": readable,
+        "timeline": TimelineEntry.objects.for_user(user).filter(patient=patient).order_by("-at", "-id")[:4],
         "notices": Message.objects.for_user(user).order_by("-id")[:3],
     }  # fmt: skip
     return render(request, "pages/home.html", context)

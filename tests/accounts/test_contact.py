@@ -35,7 +35,7 @@ def wrong(code: str) -> str:
 
 
 def reached(patient: Patient) -> tuple[str | None, str | None]:
-    user = User.objects.get(pk=patient.user_id)
+    user = User.objects.get(pk=patient.user.pk)
     return user.email, user.phone
 
 
@@ -121,7 +121,7 @@ def test_an_address_of_somebody_else_looks_like_any_other_until_it_is_proved(
 def test_a_change_elsewhere_in_between_stops_this_one(amira: Patient, client: Client) -> None:
     client.post("/account/email/", {"address": "new@example.com"})
     old, new = last_code("amira@example.com"), last_code("new@example.com")
-    User.objects.filter(pk=amira.user_id).update(email="moved@example.com")
+    User.objects.filter(pk=amira.user.pk).update(email="moved@example.com")
     give(client, new=new, old=old)
     assert reached(amira) == ("moved@example.com", None)
     assert "changed somewhere else" in client.get("/account/security/").content.decode()

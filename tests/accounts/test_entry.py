@@ -84,13 +84,13 @@ def test_sign_in_with_password_works_by_address_and_refuses_a_wrong_one_in_the_s
 def test_signing_up_with_a_taken_address_leads_into_the_old_account_and_changes_no_password(
     amira: Patient, client: Client
 ) -> None:
-    old = User.objects.get(pk=amira.user_id).password
+    old = User.objects.get(pk=amira.user.pk).password
     answer = ask(client, "amira@example.com", password="an attacker chose this")
     fresh = ask(Client(), "fresh@example.com", password="an attacker chose this")
     assert (answer.status_code, answer["Location"]) == (fresh.status_code, fresh["Location"])
     give(client, last_code("amira@example.com"))
     assert signed_in(client)
-    assert User.objects.get(pk=amira.user_id).password == old
+    assert User.objects.get(pk=amira.user.pk).password == old
 
 
 def test_a_code_for_an_unknown_address_asks_before_it_makes_an_account(db: None, client: Client) -> None:
@@ -196,7 +196,7 @@ def test_signing_in_changes_the_session_key_and_signing_out_ends_it(
 
 
 def test_a_disabled_person_cannot_sign_in(amira: Patient, client: Client) -> None:
-    User.objects.filter(pk=amira.user_id).update(is_active=False)
+    User.objects.filter(pk=amira.user.pk).update(is_active=False)
     assert client.post("/login/", {"address": "amira@example.com", "password": cast.PASSWORD}).status_code == 422
 
 
@@ -251,7 +251,7 @@ def test_language_and_time_zone_are_changed_in_the_profile(amira: Patient, brows
     client = browse(amira.user)
     answer = client.post("/account/preferences/", {"language": "es", "time_zone": "Asia/Kolkata"})
     assert answer.cookies[settings.LANGUAGE_COOKIE_NAME].value == "es"
-    user = User.objects.get(pk=amira.user_id)
+    user = User.objects.get(pk=amira.user.pk)
     assert (user.language, user.time_zone) == ("es", "Asia/Kolkata")
     client.post("/account/preferences/", {"language": "xx", "time_zone": "Nowhere"})
     user.refresh_from_db()

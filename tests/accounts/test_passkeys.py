@@ -210,7 +210,7 @@ def test_a_challenge_of_one_purpose_is_worth_nothing_for_another(amira: Patient,
 
 def test_a_closed_account_gets_no_session_by_a_passkey(amira: Patient, browse: Browse, now: datetime) -> None:
     device, client = owned(amira.user, browse, now), Client()
-    User.objects.filter(pk=amira.user_id).update(is_active=False)
+    User.objects.filter(pk=amira.user.pk).update(is_active=False)
     assert use(client, device.get(ask(client))).status_code == 403
     assert not signed_in(client)
 

@@ -46,7 +46,7 @@ def test_a_stolen_password_is_refused_at_the_sign_up_too(db: None, client: Clien
 )
 def test_any_long_password_that_nobody_knows_is_taken(amira: Patient, client: Client, good: str) -> None:
     assert choose(client, good).status_code == 302
-    assert User.objects.get(pk=amira.user_id).check_password(good)
+    assert User.objects.get(pk=amira.user.pk).check_password(good)
     assert Client().post("/login/", {"address": "amira@example.com", "password": good})["Location"] == "/start/"
 
 

@@ -14,7 +14,7 @@ from adminops.site import site
 from billing.models import GatewayEvent, Payment, Refund
 from consultations.models import Appointment, Diagnosis, Medicine, Prescription, Reminder
 from consultations.states import PrescriptionState
-from patients.models import Consent, ConsentText, EmergencyAccess, Grant
+from patients.models import Consent, ConsentText, EmergencyAccess, Grant, Invitation, Proxy
 from telemed.accounts.models import User
 from telemed.core.fields import EncryptedField, EncryptedJSONField
 from telemed.core.models import AuditEvent, Delivery, Event
@@ -32,6 +32,12 @@ KEPT = {
     "products",
     "method",
     "error",
+}
+
+# Without which the database does not take the row.
+NEEDED: dict[type[models.Model], dict[str, Any]] = {
+    Proxy: {"rights": ["book"]},
+    Invitation: {"kind": "control"},
 }
 
 
@@ -95,7 +101,7 @@ class Marks:
         elif column.is_relation or column.null or column.primary_key or column.has_default():
             return
         elif column.choices:
-            setattr(row, column.name, column.choices[0][0])
+            setattr(row, column.name, "" if column.blank else column.choices[0][0])
         elif isinstance(column, models.DateTimeField):
             setattr(row, column.name, self.now)
         elif isinstance(column, models.DateField):
@@ -139,7 +145,7 @@ def marked(visit: Appointment, now: datetime) -> Marks:
     marks.put(EmergencyAccess, doctor=visit.doctor.user, outcome="", decision=None, reviewed_at=None, reviewed_by=None)
     for model in site._registry:
         if model not in marks.rows and model._meta.label_lower != "auditlog.logentry":
-            marks.put(model)
+            marks.put(model, **NEEDED.get(model, {}))
     from auditlog.models import LogEntry
 
     entry = LogEntry.objects.filter(object_pk=str(visit.pk)).first() or LogEntry.objects.all()[0]

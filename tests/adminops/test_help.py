@@ -90,7 +90,7 @@ def test_nothing_can_be_sent(method: str, amira: Patient, grace: User, desk: Cli
     row = allow(amira, grace, now, record=True)
     for path in ("account/", "account/preferences/", "account/profile/", "logout/"):
         assert getattr(desk, method)(f"/as/{row.pk}/{path}", {"language": "ar"}).status_code == 403
-    assert User.objects.get(pk=amira.user_id).language == "en"
+    assert User.objects.get(email="amira@example.com").language == "en"
 
 
 def test_every_look_names_both(amira: Patient, grace: User, desk: Client, now: datetime, browse: Browse) -> None:

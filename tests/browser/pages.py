@@ -55,6 +55,13 @@ ROWS = [
     Row("patients:identity", PATIENT, "/account/identity/"),
     Row("patients:record", PATIENT, "/record/"),
     Row("patients:sharing", PATIENT, "/record/sharing/"),
+    Row("patients:family", PATIENT, "/account/family/"),
+    Row("patients:add-child", PATIENT, "/account/family/child/"),
+    Row("patients:their-record", PATIENT, "/family/{child}/record/"),
+    Row("patients:their-sharing", PATIENT, "/family/{child}/record/sharing/"),
+    Row("patients:their-profile", PATIENT, "/family/{child}/profile/"),
+    Row("patients:people", PATIENT, "/family/{child}/people/"),
+    Row("patients:invite", PATIENT, "/family/{child}/invite/"),
     Row("consultations:discover", PATIENT, "/doctors/"),
     Row("consultations:visits", PATIENT, "/visits/"),
     Row("consultations:visit", PATIENT, "/visits/{held}/"),
@@ -113,7 +120,8 @@ ROWS = [
 # Pages that only exist in the middle of something: the journey opens them and asks the same of each.
 ON_THE_WAY = {
     "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
-    "consultations:book-reason", "consultations:book-who", "consultations:book-share", "consultations:book-check",
+    "consultations:book-reason", "consultations:book-who", "consultations:book-about", "consultations:book-share",
+    "consultations:book-check", "patients:proxy", "patients:invitation", "patients:hand-over",
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
@@ -122,7 +130,8 @@ ON_THE_WAY = {
 }  # fmt: skip
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
 NO_PAGE = {
-    "consultations:clinic-visit-cancel", "consultations:emergency-close",
+    "consultations:clinic-visit-cancel", "consultations:clinic-visit-hide", "consultations:visit-hide", "patients:hide",
+    "consultations:emergency-close",
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
@@ -132,7 +141,8 @@ NO_PAGE = {
 IDS = """
 SELECT json_build_object(
   'held', held.id, 'coming', coming.id, 'patient', held.patient_id, 'thread', room.id, 'prescription', rx.id,
-  'doctor', doctor.slug, 'applicant', (SELECT id FROM doctors_doctor WHERE state = 'applied' ORDER BY created_at LIMIT 1),
+  'doctor', doctor.slug, 'child', (SELECT id FROM patients_patient WHERE user_id IS NULL LIMIT 1),
+  'applicant', (SELECT id FROM doctors_doctor WHERE state = 'applied' ORDER BY created_at LIMIT 1),
   'identity', (SELECT id FROM accounts_identitycheck ORDER BY sent_at LIMIT 1))
 FROM consultations_prescription rx
 JOIN consultations_consultation room ON room.id = rx.consultation_id

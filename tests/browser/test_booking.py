@@ -36,8 +36,8 @@ def described(page: Page, ahead: timedelta = FAR) -> str:
 def checked(page: Page) -> str:
     """All questions are answered."""
     visit = described(page)
-    go_on(page, "who")
-    go_on(page, "share")
+    for step in ("who", "about", "share"):
+        go_on(page, step)
     page.locator("#id_consent").check()
     go_on(page, "check")
     return visit
@@ -78,6 +78,7 @@ def test_back_finds_every_answer_and_going_on_leads_to_the_end(people: People) -
     page = people.demo(PATIENT)
     visit = described(page)
     go_on(page, "who")
+    go_on(page, "about")
     page.locator("#id_line").fill("7 Other Lane")
     go_on(page, "share")
     page.get_by_label("Only what this visit needs").check()
@@ -89,9 +90,11 @@ def test_back_finds_every_answer_and_going_on_leads_to_the_end(people: People) -
     page.go_back()
     expect(page.locator("#id_line")).to_have_value("7 Other Lane")
     page.go_back()
+    expect(page.get_by_label("Me", exact=True)).to_be_checked()
+    page.go_back()
     expect(page.locator("#id_reason")).to_have_value(REASON)
     page.locator("#id_reason").fill(f"{REASON}, and I am tired")
-    for step in ("who", "share", "check"):
+    for step in ("who", "about", "share", "check"):
         go_on(page, step)
     expect(page.get_by_text("and I am tired")).to_be_visible()
     expect(page.get_by_text("Only what this visit needs")).to_be_visible()
@@ -133,7 +136,7 @@ def test_without_script_one_searches_books_pays_and_cancels(people: People, stac
     page.wait_for_url("**/reason/")
     visit = held_id(page)
     page.locator("#id_reason").fill(REASON)
-    for step in ("who", "share"):
+    for step in ("who", "about", "share"):
         go_on(page, step)
     page.locator("#id_consent").check()
     go_on(page, "check")

@@ -1,7 +1,7 @@
 """The booking engine: the database decides every race, holds run out by time, nothing typed is lost."""
 
 import threading
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -208,16 +208,16 @@ def test_nothing_is_booked_before_profile_reason_and_consent(db: None, lina: Doc
     fresh = cast.patient("fresh@example.com", "Fresh", now=now, complete=False)
     held = booking.hold(cast.slot(lina, now + timedelta(minutes=40)), fresh, by=fresh.user, now=now)
     with pytest.raises(profile.ProfileMissing):
-        booking.require_ready(held, now=now)
+        booking.require_ready(held, by=fresh.user, now=now)
     profile.fill_in(
-        fresh, name="Fresh", birth_date=now.date(), sex="other", address={}, emergency_contact={}, allergies=[], conditions=[], by=fresh.user, now=now
+        fresh, name="Fresh", birth_date=date(1990, 1, 2), sex="other", address={}, emergency_contact={}, allergies=[], conditions=[], by=fresh.user, now=now
     )  # fmt: skip
     held = Appointment.objects.get(pk=held.pk)
     with pytest.raises(consents.ConsentMissing):
-        booking.require_ready(held, now=now)
+        booking.require_ready(held, by=fresh.user, now=now)
     booking.describe(held, reason="Cough", by=fresh.user, now=now)
     consents.give(fresh, cast.consent_text(), by=fresh.user, now=now)
-    booking.require_ready(held, now=now)  # refuses nothing any more
+    booking.require_ready(held, by=fresh.user, now=now)  # refuses nothing any more
 
 
 def test_the_database_itself_refuses_overlaps(amira: Patient, mateo: Patient, lina: Doctor, now: datetime) -> None:

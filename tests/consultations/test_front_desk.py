@@ -176,7 +176,7 @@ def test_an_account_with_a_health_record_does_not_work_at_a_desk(
     row = desk.invite(lina, "amira@example.com", by=lina.user, now=now)
     answer = browse(amira.user).post(f"/clinic/desk/join/{row.pk}/")
     assert "invite another address" in answer.content.decode()
-    assert User.objects.get(pk=amira.user_id).role == "patient"
+    assert User.objects.get(email="amira@example.com").role == "patient"
 
 
 def test_a_doctor_ends_only_their_own_desk(lina: Doctor, other: Doctor, hana: User, browse: Browse) -> None:

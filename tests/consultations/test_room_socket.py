@@ -447,7 +447,7 @@ async def test_turn_credentials_say_nothing_about_the_person(
     expiry, _, who = relay["username"].partition(":")
     assert int(expiry) == int(clock.now().timestamp()) + 600
     assert len(who) == 16
-    for secret in (amira.pk.hex, amira.user_id.hex, patient.pid.replace("-", ""), room.pk.hex):
+    for secret in (amira.pk.hex, amira.user.pk.hex, patient.pid.replace("-", ""), room.pk.hex):
         assert who not in secret
         assert secret not in relay["username"]
 

@@ -60,14 +60,14 @@ def test_a_patient_sees_who_looked_and_when(visit: Appointment, amira: Patient, 
     browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
     page = browse(amira.user).get("/record/sharing/").content.decode()
     assert "Dr Lina Haddad" in page
-    assert "looked at your record" in page
+    assert "looked at the record" in page
 
 
 def test_a_patient_does_not_see_who_looked_at_others(
     visit: Appointment, amira: Patient, mateo: Patient, lina: Doctor, browse: Browse
 ) -> None:
     browse(lina.user).get(f"/clinic/patients/{amira.pk}/")
-    assert "looked at your record" not in browse(mateo.user).get("/record/sharing/").content.decode()
+    assert "looked at the record" not in browse(mateo.user).get("/record/sharing/").content.decode()
 
 
 def test_every_chart_access_of_the_doctor_is_one_line_with_the_patient(

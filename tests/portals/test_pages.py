@@ -175,7 +175,7 @@ def test_the_back_office_shows_states_and_references_but_no_record_text(
     cast.app(admin)
     client = Client()
     client.post(f"/demo/enter/{admin.pk}/")
-    models = ["accounts/user", "accounts/clinic", "patients/patient", "patients/grant", "patients/consent", "doctors/doctor", "consultations/appointment", "consultations/reminder",
+    models = ["accounts/user", "accounts/clinic", "patients/patient", "patients/grant", "patients/proxy", "patients/invitation", "patients/consent", "doctors/doctor", "consultations/appointment", "consultations/reminder",
               "consultations/prescription", "billing/payment", "billing/refund", "notifications/message", "core/auditevent", "core/event", "core/delivery", "auditlog/logentry"]  # fmt: skip
     for model in models:
         page = client.get(f"/admin/{model}/")
@@ -204,7 +204,7 @@ def test_disabling_a_user_in_the_back_office_ends_their_sign_in(amira: Patient, 
     office.post(
         f"/admin/accounts/user/{amira.user_id}/change/", {"name": "", "language": "en", "time_zone": "Europe/London"}
     )
-    assert User.objects.get(pk=amira.user_id).is_active is False
+    assert User.objects.get(pk=amira.user.pk).is_active is False
     assert theirs.get("/home/")["Location"].startswith("/login/")
     from auditlog.models import LogEntry
 

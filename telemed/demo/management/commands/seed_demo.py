@@ -11,7 +11,7 @@ from django.db import transaction
 from doctors.actions import application, desk, practice, review
 from doctors.models import Doctor, Document, Licence
 from doctors.states import DoctorState, LicenceState
-from patients.actions import consents, profile
+from patients.actions import consents, family, profile
 from patients.models import Patient
 from telemed.accounts.actions import factors, identity, members
 from telemed.accounts.clinics import clinic_at, forget_clinics, the_clinic
@@ -39,6 +39,8 @@ class Command(BaseCommand):
             for patient in people.PATIENTS:
                 _patient(patient)
             _identities(admin)
+            for child in people.CHILDREN:
+                _child(child)
             visits = history.live(now=clock.now())
         return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, {len(people.STAFF)} staff, {visits} visits"
 
@@ -124,6 +126,18 @@ def _desk() -> None:
     user = _member(email, doctor.time_zone, "en")
     User.objects.filter(pk=user.pk).update(name=name)
     desk.accept(desk.invite(doctor, email, by=doctor.user, now=now), by=user, now=now)
+
+
+def _child(person: people.DemoChild) -> None:
+    parent, now = User.objects.get(email=person.parent), clock.now()
+    home = parent.patient
+    facts = {
+        "name": person.name, "birth_date": person.born, "sex": person.sex, "address": home.address,
+        "emergency_contact": {"name": home.name, "phone": "+447400123456", "relation": "mother"},
+        "allergies": person.allergies, "conditions": person.conditions,
+    }  # fmt: skip
+    child = family.add_child(facts, relation=person.relation, by=parent, now=now)
+    consents.give(child, consents.wording(consents.TELEHEALTH, parent.language), by=parent, now=now)
 
 
 def _patient(person: people.DemoPatient) -> None:

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("patients", "0002_registrations"),
+        ("patients", "0003_families"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

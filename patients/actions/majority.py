@@ -1,0 +1,34 @@
+"""The day a child is of age: the parents' rights end, and the record is offered to the young adult. Until it is taken
+over nobody but the clinic opens it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from patients import queries
+from patients.actions import family, invitations
+from patients.models import Patient, Proxy
+from telemed.core import events
+
+
+def tidy(now: datetime) -> int:
+    """End the rights of parents whose children are of age today. Returns how many children that were."""
+    kept = Proxy.objects.filter(basis=Proxy.Basis.PARENT, closed_at=None)
+    children = Patient.objects.filter(pk__in=kept.values("patient_id"))
+    grown = [child.pk for child in children.iterator(chunk_size=500) if not queries.is_minor(child.birth_date, now)]
+    return sum(_come_of_age(pk, now) for pk in grown)
+
+
+@transaction.atomic
+def _come_of_age(patient_id: UUID, now: datetime) -> bool:
+    patient = Patient.objects.select_for_update(of=("self",)).select_related("user").get(pk=patient_id)
+    language = queries.language_of(patient)
+    rows = Proxy.objects.filter(patient=patient, basis=Proxy.Basis.PARENT, closed_at=None)
+    ended = [row for row in rows if family.close_of_age(row, now=now)]
+    if not ended:
+        return False
+    offered = invitations.offer_control(patient, by=None, now=now, language=language)
+    data = {"parents": [str(row.user_id) for row in ended], "offered": offered is not None}
+    events.publish("patients.patient.of_age", patient.pk, by=None, now=now, data=data)
+    return True

@@ -1,0 +1,86 @@
+"""Who speaks for a patient, and in which words they are told of."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from patients.data import age_of_digital_consent, age_of_majority
+from patients.models import Patient, Proxy
+from telemed.accounts.clinics import the_clinic
+from telemed.accounts.models import User
+from telemed.core import clock
+
+
+def today(now: datetime) -> date:
+    """The calendar day at the clinic, which decides about birthdays."""
+    return now.astimezone(clock.zone(the_clinic().time_zone)).date()
+
+
+def is_minor(born: date | None, now: datetime) -> bool:
+    """Not of age by the law of the clinic's country. Someone whose birth date nobody knows counts as an adult."""
+    return born is not None and clock.age(born, today(now)) < age_of_majority(the_clinic().country)
+
+
+def may_have_account(born: date, now: datetime) -> bool:
+    """Old enough for an account of their own by the law of the clinic's country."""
+    return clock.age(born, today(now)) >= age_of_digital_consent(the_clinic().country)
+
+
+def contacts(patient: Patient, right: str, *, hidden: bool = False) -> list[User]:
+    """Who is told about a patient: themselves, and whoever acts for them with this right. What is ``hidden`` is told to
+    nobody but themselves."""
+    own = [patient.user] if patient.user else []
+    if hidden:
+        return own
+    rows = Proxy.objects.open().filter(patient=patient, rights__contains=[right], user__is_active=True)
+    return own + [row.user for row in rows.select_related("user").order_by("opened_at")]
+
+
+def rights_of(user: User, patient: Patient) -> set[str]:
+    """What ``user`` may do for this patient now; about oneself, everything."""
+    if patient.user_id == user.pk:
+        return set(Proxy.Right.values)
+    row = Proxy.objects.open().filter(patient=patient, user=user).first()
+    return set(row.rights) if row else set()
+
+
+def language_of(patient: Patient) -> str:
+    """In which language things about this patient are written: their own, else that of who looks after them, else the
+    clinic's."""
+    if patient.user:
+        return str(patient.user.language)
+    people = contacts(patient, Proxy.Right.READ)
+    return people[0].language if people else settings.LANGUAGE_CODE
+
+
+def name_of(user: User) -> str:
+    """What a person is called by others: as in their own record, else as in their account."""
+    own = getattr(user, "patient", None)
+    return str((own.name if own else "") or user)
+
+
+def names_of(ids: Iterable[UUID]) -> dict[UUID, str]:
+    rows = User.objects.filter(pk__in=set(ids)).select_related("patient")
+    return {user.pk: name_of(user) for user in rows}
+
+
+def together(patient: Patient, user_id: UUID, now: datetime) -> str:
+    """'Karim Osman (7), with Amira Osman (mother)', as a doctor reads who is in the call."""
+    name: str = patient.name
+    if is_minor(patient.birth_date, now):
+        name = _("%(name)s (%(age)d)") % {"name": name, "age": age_of(patient, now)}
+    if user_id == patient.user_id:
+        return name
+    rows = Proxy.objects.filter(patient=patient, user_id=user_id).select_related("user__patient")
+    row = rows.order_by("-opened_at").first()
+    if row is None:
+        return name
+    words = {"patient": name, "name": name_of(row.user), "relation": row.get_relation_display()}
+    return str(_("%(patient)s, with %(name)s (%(relation)s)") % words)
+
+
+def age_of(patient: Patient, now: datetime) -> int:
+    return clock.age(patient.birth_date, today(now)) if patient.birth_date else 0
