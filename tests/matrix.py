@@ -20,7 +20,7 @@ from telemed.core.models import AuditEvent
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 OUTSIDE = {
-    "django_session",
+    "accounts_devicesession",
     "core_auditevent",
     "core_datakey",
 }  # what a refusal may write: who asked, and its own trace

@@ -16,7 +16,7 @@ from doctors.models import Doctor
 from doctors.states import DoctorState
 from patients.models import Grant, Patient
 from telemed.accounts import policy
-from telemed.accounts.models import User
+from telemed.accounts.models import DeviceSession, User
 from telemed.sockets import consumers
 from tests import cast, matrix
 from tests.conftest import Browse, Time
@@ -25,12 +25,9 @@ from tests.matrix import Persona, Thing
 
 OWN_PASSKEY = "django_otp_webauthn.webauthncredential"
 OF_VISITS = (
-    "consultations.appointment",
-    "consultations.participant",
-    "billing.payment",
-    "patients.timelineentry",
-    OWN_PASSKEY,
-)
+    "consultations.appointment", "consultations.participant", "billing.payment", "patients.timelineentry",
+    "accounts.devicesession", OWN_PASSKEY,
+)  # fmt: skip
 OF_DOCTORS = (
     "consultations.appointment", "consultations.participant", "consultations.consultation", "consultations.prescription",
     "doctors.doctor", "patients.patient",
@@ -67,8 +64,11 @@ def _thing(owner: str, visit: Appointment, names: tuple[str, ...], now: datetime
     phone = WebAuthnCredential.objects.create(
         user=patient.user, name=f"Phone of {names[0]}", credential_id=owner.encode()
     )
+    browser = DeviceSession.objects.create(
+        name=owner, user=patient.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
+    )
     ids = {
-        "passkey_id": phone.pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
+        "passkey_id": phone.pk, "session_id": browser.pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
         "payment_id": paid.pk, "doctor_id": doctor.pk, "slug": doctor.slug, "object_id": patient.pk, "user_id": patient.user_id, "number": 0,
     }  # fmt: skip
     return Thing(owner, ids, (*names, patient.number, visit.reference))

@@ -53,7 +53,7 @@ def fresh(view: View | None = None, *, back: str = "") -> Any:
 
 def ask(request: HttpRequest, *, back: str = "") -> HttpResponseBase:
     """The way to the page that asks for a proof; programs get a problem."""
-    request.asked_to_sign_in = True  # type: ignore[attr-defined]  # the page has not answered, so it need not have fetched
+    request.sent_away = True  # type: ignore[attr-defined]  # the page has not answered, so it need not have fetched
     if problems.wants_json(request):
         return problems.page("fresh_proof", 403, _("Confirm first that it is you, then try again."))
     if request.method == "POST" and request.user.is_authenticated:

@@ -48,6 +48,8 @@ ROWS = [
     Row("accounts:mobile", PATIENT, "/account/mobile/"),
     Row("accounts:passkey-new", PATIENT, "/account/passkeys/new/"),
     Row("accounts:authenticator", PATIENT, "/account/authenticator/"),
+    Row("accounts:sessions", PATIENT, "/account/sessions/"),
+    Row("accounts:session-back", PATIENT, "/account/sessions/back/"),
     Row("patients:profile", PATIENT, "/account/profile/"),
     Row("patients:record", PATIENT, "/record/"),
     Row("patients:sharing", PATIENT, "/record/sharing/"),
@@ -100,7 +102,7 @@ ON_THE_WAY = {
 }  # fmt: skip
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
 NO_PAGE = {
-    "consultations:clinic-visit-cancel",
+    "consultations:clinic-visit-cancel", "accounts:session-end", "accounts:sessions-end-others", "accounts:with", "accounts:with-back",
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
