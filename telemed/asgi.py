@@ -2,9 +2,10 @@
 
 import os
 from typing import Any
+from urllib.parse import urlparse
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import OriginValidator
+from channels.security.websocket import OriginValidator, WebsocketDenier
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemed.settings")
@@ -35,6 +36,22 @@ async def limited(scope: Any, receive: Any, send: Any) -> None:
     await pages(scope, counted, send)
 
 
+class Origins(OriginValidator):
+    """Sockets of our own pages only. Channels' own check fails on an Origin that is no address."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        said = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        known = len(said) == 1 and self._ours(said[0])
+        sockets: Any = self.application if known else WebsocketDenier()
+        await sockets(scope, receive, send)
+
+    def _ours(self, origin: str) -> bool:
+        try:
+            return bool(self.valid_origin(urlparse(origin)))
+        except ValueError:
+            return False
+
+
 application = ProtocolTypeRouter(
-    {"http": limited, "websocket": OriginValidator(signed_in(URLRouter(routes)), settings.SOCKET_ORIGINS)}
+    {"http": limited, "websocket": Origins(signed_in(URLRouter(routes)), settings.SOCKET_ORIGINS)}
 )

@@ -72,7 +72,6 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # the back office registers its models itself
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
@@ -80,6 +79,8 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
@@ -103,7 +104,8 @@ MIDDLEWARE = [
     "telemed.core.middleware.Language",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "telemed.accounts.middleware.Person",
+    "telemed.accounts.middleware.Activity",
     "django_otp.middleware.OTPMiddleware",
     "adminops.middleware.Door",
     "adminops.support.middleware.Helping",
@@ -256,6 +258,28 @@ ACCOUNT_RATE_LIMITS = {
     "emergency": "10/h/user",
     "invite": "20/h/user",
 }
+SOCIALACCOUNT_ADAPTER = "telemed.accounts.social.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the provider has verified it, or it does not count
+OIDC = {part: env.text(f"OIDC_{part.upper()}") for part in ("name", "issuer", "client_id", "client_secret")}
+if any(OIDC.values()) and not all(OIDC.values()):
+    env.refuse("OIDC_NAME, OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET go together; set all four or none.")
+if OIDC["issuer"]:
+    _issuer = env.url("OIDC_ISSUER", OIDC["issuer"], {"https"} if PRODUCTION else {"http", "https"})
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC["name"],
+                "client_id": OIDC["client_id"],
+                "secret": OIDC["client_secret"],
+                "settings": {"server_url": OIDC["issuer"].rstrip("/")},
+            }
+        ],
+    }
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 GUARDIAN_RAISE_403 = False
 ANONYMOUS_USER_NAME = None
@@ -269,15 +293,23 @@ OTP_WEBAUTHN_HELPER_CLASS = "telemed.accounts.actions.passkeys.Ceremony"
 ONE_TIME_CODE_MINUTES = 10
 ONE_TIME_CODE_ATTEMPTS = 5
 
-SESSION_ENGINE = "telemed.core.sessions"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "telemed.accounts.sessions"
+# Automatic logoff, 45 CFR 164.312(a)(2)(iii): without a sign of the person, and at the latest.
+SESSION_IDLE = {
+    "staff": timedelta(minutes=env.whole("STAFF_IDLE_MINUTES", 15)),
+    "patient": timedelta(minutes=env.whole("PATIENT_IDLE_MINUTES", 30)),
+}
+SESSION_WARNING_SECONDS = 120
+SESSION_AGE = timedelta(hours=12)
+SESSION_COOKIE_AGE = int(SESSION_AGE.total_seconds())
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 # Two checkouts on one machine share the host name "localhost", and cookies do not know ports.
 _cookie = "__Host-{}" if PRODUCTION else f"{{}}_{_public.port or 80}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME = (
     _cookie.format(name) for name in ("sessionid", "csrftoken", "language")
 )
-ZONE_COOKIE_NAME, OWNER_COOKIE_NAME = (_cookie.format(name) for name in ("zone", "owner"))
+ZONE_COOKIE_NAME, OWNER_COOKIE_NAME, KNOWN_COOKIE_NAME = (_cookie.format(name) for name in ("zone", "owner", "known"))
+KNOWN_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "telemed.portals.errors.stale_form"
@@ -303,7 +335,11 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "worker-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF, "https://checkout.stripe.com"],
+        "form-action": [
+            SELF,
+            "https://checkout.stripe.com",
+            *([f"{_issuer.scheme}://{_issuer.netloc}"] if OIDC["issuer"] else []),
+        ],
         "base-uri": [NONE],
         "object-src": [NONE],
         "frame-ancestors": [NONE],
@@ -370,6 +406,10 @@ CELERY_BEAT_SCHEDULE = {
     "pictures": {
         "task": "telemed.accounts.tasks.forget_pictures",
         "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
+    "sessions": {
+        "task": "telemed.accounts.tasks.end_idle",
+        "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10)),
     },
     "heartbeat": {"task": "telemed.core.tasks.heartbeat", "schedule": timedelta(seconds=5)},
 }

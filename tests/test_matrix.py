@@ -18,7 +18,7 @@ from patients.actions import family, invitations
 from patients.models import Grant, Patient, Proxy
 from telemed.accounts import policy
 from telemed.accounts.actions import identity
-from telemed.accounts.models import User
+from telemed.accounts.models import DeviceSession, User
 from telemed.core.uploads import Upload
 from telemed.sockets import consumers
 from tests import cast, matrix
@@ -29,7 +29,7 @@ from tests.matrix import Persona, Thing
 OWN_PASSKEY = "django_otp_webauthn.webauthncredential"
 OF_VISITS = (
     "consultations.appointment", "consultations.participant", "billing.payment", "patients.timelineentry", "patients.patient",
-    "patients.proxy", "patients.invitation", "patients.allergy",
+    "patients.proxy", "patients.invitation", "patients.allergy", "accounts.devicesession",
 )  # fmt: skip
 OWN = (*OF_VISITS, OWN_PASSKEY)
 OF_DOCTORS = (
@@ -79,8 +79,11 @@ def _thing(owner: str, visit: Appointment, names: tuple[str, ...], now: datetime
     asked = invitations.invite(
         patient, f"asked-by-{owner}@example.com", relation="FRND", rights=["read"], until=until, by=patient.user, now=now
     )  # fmt: skip
+    browser = DeviceSession.objects.create(
+        name=owner, user=patient.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
+    )
     ids = {
-        "proxy_id": cast.proxy(patient, friend.user, "read", now=now).pk, "invitation_id": asked.pk, "passkey_id": phone.pk,
+        "session_id": browser.pk, "proxy_id": cast.proxy(patient, friend.user, "read", now=now).pk, "invitation_id": asked.pk, "passkey_id": phone.pk,
         "document_id": paper.pk, "check_id": proof.pk, "item_id": patient.allergies.get().pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
         "payment_id": paid.pk, "doctor_id": doctor.pk, "slug": doctor.slug, "object_id": patient.pk, "user_id": patient.user_id, "number": 0,
     }  # fmt: skip

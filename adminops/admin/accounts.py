@@ -7,10 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from adminops.admin.base import Table, Tells
 from adminops.forms import ClinicForm
 from adminops.site import site
+from telemed.accounts.actions import sessions
 from telemed.accounts.clinics import forget_clinics, runs_installation
 from telemed.accounts.context import me
 from telemed.accounts.models import Clinic, Membership, User
 from telemed.core import audit, realtime
+
+RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"}
 
 
 @register(User, site=site)
@@ -29,7 +32,8 @@ class UserAdmin(Table):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        realtime.look_again(obj.pk)
+        if RIGHTS.intersection(form.changed_data):  # whoever may do something else now signs in anew
+            sessions.end_all(obj, by=me(request))
         audit.record("update", "accounts.user", obj.pk, by=me(request), purpose="HOPERAT")
 
 

@@ -27,7 +27,7 @@ class Room(Socket):
 
     LIMITS: ClassVar = {
         "hello": (1, 6), "rtc": (40, 120), "cur": (4, 12), "typing": (1, 4), "sync": (2, 10), "ice": (0.2, 6),
-        "qos": (0.2, 4), "ping": (2, 6), "bye": (1, 2),
+        "qos": (0.2, 4), "media": (0.2, 3), "ping": (2, 6), "bye": (1, 2),
     }  # fmt: skip
     FOR_WAITING = frozenset({"hello", "ping", "bye", "ice", "qos"})
     ready = admitted = False
@@ -138,6 +138,10 @@ class Room(Socket):
         if self.admitted:
             level = {"good": "good", "fair": "fair", "weak": "weak"}[frame["level"]]
             await self.hub.send(log.topic(self.room_id), {"t": "qos", "pid": self.me, "level": level})
+
+    async def on_media(self, frame: Frame) -> None:
+        """Sound or picture flows: a call is a sign of its people, so that nobody is signed out in the middle of it."""
+        await self.database(self.scope["session"].touch, clock.now())
 
     async def on_ping(self, frame: Frame) -> None:
         await self.tell({"t": "pong"})

@@ -5,7 +5,7 @@ let asked = 0;
 
 async function ask() {
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Background": "1" } });
     if (answer.redirected || !(await answer.text()).includes('id="checking"')) {
       location.replace(answer.url);
       return;

@@ -34,6 +34,7 @@ function connect() {
     document.dispatchEvent(new CustomEvent("live", { detail: frame }));
   };
   socket.onclose = ({ code }) => {
+    if (code === 4401) document.dispatchEvent(new Event("signedout"));
     if (code === 4401 || code === 4403) return;
     if (tries > 1) say(false);
     timer = setTimeout(connect, WAITS[Math.min(tries++, WAITS.length - 1)] * (0.8 + Math.random() * 0.4));

@@ -7,9 +7,10 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from telemed.accounts import kept
+from telemed.accounts import kept, known
+from telemed.accounts.actions import sessions, social
 from telemed.accounts.models import User
-from telemed.core import audit
+from telemed.core import audit, clock
 from telemed.core.middleware import client_ip, set_cookie
 
 
@@ -32,4 +33,11 @@ class Adapter(DefaultAccountAdapter):
         audit.record("login", "accounts.user", user.pk, by=user, purpose="PATRQT")
         set_cookie(response, settings.LANGUAGE_COOKIE_NAME, user.language, max_age=settings.LANGUAGE_COOKIE_AGE)
         kept.remember_owner(response, user.pk)
+        waiting = request.session.pop(social.WAITING, None)
+        if waiting and waiting["email"] == user.email:  # this person has just opened the account of that address
+            social.link(user, provider=waiting["provider"], uid=waiting["uid"])
+        if not (kwargs["signup"] or known.knows(request, user) or (kwargs["signal_kwargs"] or {}).get("demo")):
+            agent, network = request.META.get("HTTP_USER_AGENT", ""), audit.shorten(client_ip(request))
+            sessions.tell_of_new_device(user, agent=agent, network=network, now=clock.now())
+        known.remember(request, response, user)
         return response

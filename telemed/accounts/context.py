@@ -31,7 +31,19 @@ def clinic(request: HttpRequest) -> dict[str, Any]:
         "public_url": settings.PUBLIC_URL,
         "zone_cookie": settings.ZONE_COOKIE_NAME,
         "unread": SimpleLazyObject(lambda: _unread(request)),
+        "oidc_name": settings.OIDC["name"],
+        "session_end": SimpleLazyObject(lambda: _session_end(request)),
     }
+
+
+def _session_end(request: HttpRequest) -> dict[str, Any] | None:
+    """What the page must know of the end of its session."""
+    user = getattr(request, "user", None)  # a page may fail before anyone knows whose it is
+    row = getattr(request.session, "row", None) if user and user.is_authenticated else None
+    if row is None:
+        return None
+    left = int((row.expires_at - clock.now()).total_seconds())
+    return {"left": left, "warn": settings.SESSION_WARNING_SECONDS, "person": row.user_id}
 
 
 def _unread(request: HttpRequest) -> int:

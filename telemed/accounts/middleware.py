@@ -1,16 +1,23 @@
-"""Whose clock the page shows, and what happens to a page that needs a sign-in."""
+"""Who asks, whether this is a sign of them, whose clock the page shows, and what happens to a page that needs a
+sign-in."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from telemed.accounts import kept
 from telemed.accounts.clinics import at, clinic_at, the_clinic
+from telemed.accounts.models import User
 from telemed.core import clock, problems
 
 
@@ -25,6 +32,42 @@ class House:
             return self.get_response(request)
         with at(clinic_at(request.get_host().partition(":")[0])):
             return self.get_response(request)
+
+
+class Person(AuthenticationMiddleware):
+    """The owner of the session, who was read together with it."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _person(request))  # type: ignore[assignment]
+
+
+def _person(request: HttpRequest) -> User | AnonymousUser:
+    session: Any = request.session
+    found: User | None = session.person()
+    if found is None and SESSION_KEY in session:  # closed, or the password was changed
+        session.flush()
+    return found or AnonymousUser()
+
+
+class Activity:
+    """A request is a sign of the person, unless the page made it by itself: an open page keeps nobody signed in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not by_itself(request):
+            session: Any = request.session
+            session.touch(clock.now())
+        return self.get_response(request)
+
+
+def by_itself(request: HttpRequest) -> bool:
+    """Parts that refresh themselves, questions that a script asks on a clock, and the browser's own errands."""
+    headers = request.headers
+    refreshes = "HX-Request" in headers and request.method == "GET"
+    return refreshes or any(name in headers for name in ("X-Background", "Service-Worker", "Sec-Purpose"))
 
 
 class Zone:
@@ -58,4 +101,6 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         kept.put(request)
         messages.info(request, _("You were signed out. Sign in again; what you typed is kept."))
+    elif request.session.lapsed:  # type: ignore[attr-defined]  # our own store knows it
+        messages.info(request, _("You were signed out because nothing happened for a while. Sign in again to go on."))
     return HttpResponseRedirect(f"{settings.LOGIN_URL}?{target.urlencode(safe='/')}")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemed.accounts.views import again, contact, entry, factors, passkeys, security
+from telemed.accounts.views import again, contact, entry, factors, passkeys, security, sessions, social
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("login/passkey/options/", passkeys.options, name="passkey-options"),
     path("login/factor/", factors.factor, name="factor"),
     path("login/factor/enrol/", factors.enrol, name="enrol"),
+    path("login/with/", social.leave, name="with"),
+    path("login/with/back/", social.back, name="with-back"),
     path("signup/", entry.signup, name="signup"),
     path("signup/confirm/", entry.confirm, name="confirm"),
     path("logout/", entry.logout, name="logout"),
@@ -26,5 +28,10 @@ urlpatterns = [
     path("account/email/", contact.change, {"kind": "email"}, name="email"),
     path("account/mobile/", contact.change, {"kind": "phone"}, name="mobile"),
     path("account/contact/confirm/", contact.confirm, name="contact-confirm"),
+    path("account/sessions/", sessions.listing, name="sessions"),
+    path("account/sessions/others/", sessions.end_others, name="sessions-end-others"),
+    path("account/sessions/back/", sessions.back, name="session-back"),
+    path("account/sessions/<uuid:session_id>/end/", sessions.end, name="session-end"),
+    path("api/session/", sessions.here, name="session"),
     path("account/preferences/", security.preferences, name="preferences"),
 ]

@@ -13,10 +13,8 @@ from channels.auth import AuthMiddleware
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.sessions import CookieMiddleware, InstanceSessionWrapper, SessionMiddleware
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.db import Error as DatabaseFault
 from django.db import close_old_connections
-from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
 from telemed.core import audit
@@ -252,9 +250,4 @@ def _address(scope: dict[str, Any]) -> str:
 
 
 def _still_signed_in(scope: dict[str, Any]) -> bool:
-    """The session is there, the account is open, and the password is the one it was signed in with."""
-    session = scope["session"]
-    user = get_user_model().objects.filter(pk=scope["user"].pk, is_active=True).first()
-    if user is None or not session.exists(session.session_key):
-        return False
-    return constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
+    return bool(scope["session"].still_open())

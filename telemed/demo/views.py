@@ -76,7 +76,7 @@ def enter(request: HttpRequest, user_id: UUID) -> HttpResponse:
     if request.user.is_authenticated:
         request.session.flush()
     proof = Proof.TOKEN if device else Proof.PASSWORD
-    return start_session(request, user, settings.LOGIN_REDIRECT_URL, proof=proof)
+    return start_session(request, user, settings.LOGIN_REDIRECT_URL, proof=proof, demo=True)
 
 
 @login_not_required

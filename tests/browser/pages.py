@@ -51,6 +51,8 @@ ROWS = [
     Row("accounts:passkey-new", PATIENT, "/account/passkeys/new/"),
     Row("accounts:authenticator", PATIENT, "/account/authenticator/"),
     Row("portals:helping", PATIENT, "/account/help/"),
+    Row("accounts:sessions", PATIENT, "/account/sessions/"),
+    Row("accounts:session-back", PATIENT, "/account/sessions/back/"),
     Row("patients:profile", PATIENT, "/account/profile/"),
     Row("patients:identity", PATIENT, "/account/identity/"),
     Row("patients:record", PATIENT, "/record/"),
@@ -132,7 +134,8 @@ ON_THE_WAY = {
 NO_PAGE = {
     "consultations:clinic-visit-cancel", "consultations:clinic-visit-hide", "consultations:visit-hide", "patients:hide",
     "consultations:emergency-close",
-    "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
+    "accounts:session-end", "accounts:sessions-end-others", "accounts:with", "accounts:with-back",
+    "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "portals:logo", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
     "demo:attachment", "demo:enter", "doctors:document", "patients:identity-provider", "patients:identity-return",

@@ -101,7 +101,7 @@ def test_access_ends_when_the_grant_expires_or_is_closed(
     client = browse(lina.user)
     assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 200
     time.move(days=91)
-    assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 404
+    assert browse(lina.user).get(f"/clinic/patients/{amira.pk}/").status_code == 404
     time.move(days=-91)
     sharing.close(source_id=visit.pk, by=amira.user, now=time.now)
     assert client.get(f"/clinic/patients/{amira.pk}/").status_code == 404

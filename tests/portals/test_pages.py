@@ -135,7 +135,7 @@ def test_home_shows_the_next_visit_and_what_to_do_now(
     client = browse(amira.user)
     page = client.get("/home/").content.decode()
     assert ("Dr Lina Haddad" in page, "Check camera and sound" in page) == (True, True)
-    time.move(minutes=30)
+    time.move(minutes=29)
     assert "Enter waiting room" in client.get("/home/").content.decode()
 
 

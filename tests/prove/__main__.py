@@ -3,8 +3,8 @@
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +17,39 @@ from tests.browser.journey import Journey
 from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
 from tests.browser.people import NARROW, SLOW, WIDE, People, launch
 from tests.figures import Figure, count, show
-from tests.prove import authz
+from tests.prove import authz, entry
 
 LANGUAGES = ("en", "ar")
 
 
 def main() -> int:
     expect.set_options(timeout=SLOW)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        sync_playwright() as playwright,
-        run.stack(local=Path(folder), throwaway=True, env=HASTE) as stack,
-    ):
-        return show(_measures(stack, launch(playwright)))
+    with ExitStack() as open_things:
+        return show(_measures(open_things))
 
 
-def _measures(stack: run.Stack, chromium: Browser) -> dict[str, Callable[[], Iterable[Figure]]]:
+def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]]]:
+    """A figure starts what it needs: the platform, a browser. Others that need the same share it."""
+
+    @cache
+    def stack() -> run.Stack:
+        folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
+        return open_things.enter_context(run.stack(local=folder, throwaway=True, env=HASTE))
+
+    @cache
+    def chromium() -> Browser:
+        return launch(open_things.enter_context(sync_playwright()))
+
+    def seen(measure: Callable[[run.Stack, Browser], Iterable[Figure]]) -> Callable[[], Iterable[Figure]]:
+        return lambda: measure(stack(), chromium())
+
     return {
-        "journey-steps": partial(_journeys, stack, chromium),
-        "csp-violations": partial(_violations, stack, chromium),
-        "axe-violations": partial(_barriers, stack, chromium),
+        "journey-steps": seen(_journeys),
+        "csp-violations": seen(_violations),
+        "axe-violations": seen(_barriers),
+        "revocation-seconds": partial(entry.revocation, stack),
+        "login-timing-ms": entry.timing,
+        "rate-limit-bypasses": entry.bypasses,
         "authz-cells": authz.cells,
         "authz-unclassified": authz.unclassified,
         "authz-violations": authz.violations,

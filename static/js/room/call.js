@@ -173,6 +173,8 @@ function draw() {
   if (begun) find("[data-elapsed]").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 setInterval(draw, 500);
+// A call that flows keeps its people signed in.
+setInterval(() => { if (entered && standing() === "") socket.send({ t: "media" }); }, 30000);
 
 // ---- the screen of a phone stays on
 const awake = () => { if (!document.hidden && entered && !over) navigator.wakeLock?.request("screen").catch(() => {}); };

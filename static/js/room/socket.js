@@ -67,6 +67,7 @@ export class RoomSocket extends EventTarget {
       this.up = false;
       this.set(FINAL[code]);
       this.emit("over", FINAL[code]);
+      if (code === 4401) document.dispatchEvent(new Event("signedout"));
     } else this.again(BRAKE.has(code) ? WAITS.length : 0);
   }
 

@@ -23,13 +23,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from telemed.accounts import addresses, fresh, kept
-from telemed.accounts.actions import codes, members
+from telemed.accounts.actions import codes, members, tries
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import CodeForm, SignInForm, SignUpForm
 from telemed.accounts.fresh import Proof
 from telemed.accounts.middleware import zone_of
 from telemed.accounts.models import User
-from telemed.core import clock, realtime
+from telemed.core import audit, clock, realtime
+from telemed.core.middleware import client_ip
 
 PROOF = "proof"  # session key: the address that is being proved, and what for
 PURPOSE = "enter"
@@ -42,17 +43,13 @@ def login(request: HttpRequest) -> HttpResponse:
         return redirect(next_page(request))
     form = SignInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        address, password = form.cleaned_data["address"], form.cleaned_data["password"]
+        address = form.cleaned_data["address"]
         if "by_code" in request.POST:
             return _send_code(request, form, {"address": address, "intent": "signin"})
         if not ratelimit.consume(request, action="login_failed", key=address):
             form.add_error(None, _("Too many tries. Wait a few minutes, or ask for a code."))
-        elif user := authenticate(request, address=address, password=password):
+        elif user := _look_at(request, form):
             return enter(request, user, next_page(request), proof=Proof.PASSWORD)
-        else:
-            form.add_error(
-                "password", _("The address and the password do not belong together. Try again, or ask for a code.")
-            )
     return _page(request, "accounts/login.html", form)
 
 
@@ -124,14 +121,32 @@ def confirm(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
-    person = request.user.pk
+    user: Any = request.user
+    person = user.pk
     get_adapter().logout(request)
     if person:
+        audit.record("logout", "accounts.user", person, by=user, purpose="PATRQT")
         realtime.look_again(person)
     response = redirect("portals:front")
     response["Clear-Site-Data"] = '"cache", "storage"'
     kept.forget_owner(response)
     return response
+
+
+def _look_at(request: HttpRequest, form: SignInForm) -> Any:
+    """Whose address and password these are, or nobody and a sentence in the form."""
+    address, network, now = form.cleaned_data["address"], audit.shorten(client_ip(request)), clock.now()
+    try:
+        tries.require_calm(address, network, now=now)
+    except (tries.AddressHeld, tries.NetworkHeld) as refusal:
+        form.add_error(None, str(refusal))
+        return None
+    user = authenticate(request, address=address, password=form.cleaned_data["password"])
+    tries.note(address, network, failed=user is None, now=now)
+    if user is None:
+        words = _("The address and the password do not belong together. Try again, or ask for a code.")
+        form.add_error("password", words)
+    return user
 
 
 def _send_code(request: HttpRequest, form: Any, proof: dict[str, Any]) -> HttpResponse:
@@ -168,11 +183,13 @@ def _join(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
     return enter(request, user, proof["next"], proof=Proof.CODE, signup=True)
 
 
-def enter(request: HttpRequest, user: Any, target: str, *, proof: Proof, signup: bool = False) -> HttpResponse:
+def enter(
+    request: HttpRequest, user: Any, target: str, *, proof: Proof, signup: bool = False, **facts: Any
+) -> HttpResponse:
     """Start the session, after whatever stages this account needs. ``proof``: how they have just shown who they are."""
     fresh.record(request, user, proof, now=clock.now())
-    email = user.email or None
-    response: HttpResponse = perform_login(request, Login(user=user, email=email, redirect_url=target, signup=signup))
+    login = Login(user=user, email=user.email or None, redirect_url=target, signup=signup, signal_kwargs=facts)
+    response: HttpResponse = perform_login(request, login)
     return response
 
 

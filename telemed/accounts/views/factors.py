@@ -21,6 +21,7 @@ from telemed.accounts.fresh import Proof, fresh, record
 from telemed.accounts.models import AuthenticatorApp, User
 from telemed.accounts.stages import SecondFactor
 from telemed.accounts.views import passkeys
+from telemed.accounts.views.sessions import renew
 from telemed.core import clock
 
 
@@ -85,7 +86,7 @@ def authenticator(request: HttpRequest) -> HttpResponse:
     if _switched_on(app, form):
         otp_login(request, app)
         record(request, user, Proof.TOKEN, now=clock.now())
-        request.session.cycle_key()
+        renew(request)
         if passkeys.show_recovery(request, user):
             return redirect("accounts:recovery-codes")
         messages.success(request, _("The app is ready. It is asked for when you sign in."))
@@ -134,7 +135,7 @@ def _remove(request: HttpRequest, user: User) -> HttpResponse:
     except factors.LastFactor as refusal:
         messages.error(request, str(refusal))
     else:
-        request.session.cycle_key()
+        renew(request)
         messages.success(request, _("The authenticator app is removed."))
     return redirect("accounts:security")
 

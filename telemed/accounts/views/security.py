@@ -4,8 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from telemed.accounts.actions import factors, members, passkeys
 from telemed.accounts.context import me
 from telemed.accounts.forms import PasswordForm, PreferencesForm
 from telemed.accounts.models import User
+from telemed.accounts.views.sessions import renew
 from telemed.core import clock
 from telemed.core.middleware import set_cookie
 
@@ -36,8 +37,9 @@ def password(request: HttpRequest) -> HttpResponse:
     user = me(request)
     form = PasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        members.set_password(user, form.cleaned_data["password"], now=clock.now())
-        update_session_auth_hash(request, user)
+        with transaction.atomic():  # sockets look when both are written
+            members.set_password(user, form.cleaned_data["password"], now=clock.now())
+            renew(request)
         messages.success(request, _("Your password is changed. Other devices are signed out."))
         return redirect("accounts:security")
     return render(request, "accounts/password.html", {"form": form}, status=422 if form.errors else 200)
