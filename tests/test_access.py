@@ -1,6 +1,6 @@
 """What every page has in common: its door, the back office behind a second factor, the headers that protect it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from consultations.models import Appointment, Consultation, Prescription
 from doctors.actions import application
 from doctors.models import Doctor
 from patients.models import Patient
-from telemed.accounts.models import User
+from telemed.accounts.models import DeviceSession, User
 from telemed.core.uploads import Upload
 from tests.conftest import Browse
 
@@ -49,6 +49,9 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
         "patient_id": amira.pk,
         "prescription_id": draft.pk,
         "payment_id": paid.pk,
+        "session_id": DeviceSession.objects.create(
+            name="amira", user=amira.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
+        ).pk,
         "passkey_id": WebAuthnCredential.objects.create(user=amira.user, name="Amira's phone", credential_id=b"1").pk,
         "document_id": application.attach(
             lina, "degree", Upload(b"%PDF-", "application/pdf", "Amira.pdf"), by=lina.user, now=now

@@ -162,7 +162,8 @@ def _desk(*, lina: Doctor, now: datetime, **_: Any) -> User:
 
 def _proxy(*, amira: Patient, now: datetime, **_: Any) -> User:
     """Layla may do everything for Amira."""
-    layla = cast.patient("layla@example.com", "Layla Haddad", now=now)
+    email = f"layla{User.objects.count()}@example.com"  # a test may ask for several of them
+    layla = cast.patient(email, "Layla Haddad", now=now)
     cast.proxy(amira, layla.user, *Proxy.Right.values, now=now - timedelta(days=2), days=30)
     return cast.user_of(layla)
 

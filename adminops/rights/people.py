@@ -8,8 +8,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from adminops import roles
+from telemed.accounts.actions import sessions
 from telemed.accounts.models import User
-from telemed.core import audit, realtime
+from telemed.core import audit
 from telemed.core.problems import Refusal
 
 FIRST = ("admin", "compliance")
@@ -63,7 +64,7 @@ def give(person: User, role: str, *, by: User, now: datetime) -> None:
     User.objects.filter(pk=person.pk).update(is_staff=True, role=User.Role.STAFF)
     person.groups.add(Group.objects.get(name=role))
     audit.record("grant", "accounts.user", person.pk, by=by, purpose="HOPERAT", outcome=role)
-    realtime.look_again(person.pk)
+    sessions.end_all(person, by=by)  # whoever may do something else now signs in anew
 
 
 @transaction.atomic
@@ -73,4 +74,4 @@ def take(person: User, role: str, *, by: User, now: datetime) -> None:
     audit.record("update", "accounts.user", person.pk, by=by, purpose="HOPERAT", outcome=f"-{role}"[:12])
     if not person.groups.exists():
         User.objects.filter(pk=person.pk).update(is_staff=False)
-    realtime.look_again(person.pk)
+    sessions.end_all(person, by=by)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -138,7 +139,7 @@ def guarded(route: str, consumer: Any) -> Any:
 
     async def gate(scope: Any, receive: Any, send: Any) -> None:
         rule, person = rule_for(route), scope["user"]
-        if rule.allows("GET", person):
+        if await database_sync_to_async(rule.allows)("GET", person):  # where somebody works is in the database
             await consumer(scope, receive, send)
             return
         await receive()

@@ -1,6 +1,6 @@
 """Where one is signed in, and how a session ends: by hand, by idleness, by age, by what an administrator decides."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticDevice
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from adminops.rights import people
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts import sessions, wording
@@ -273,12 +274,17 @@ def test_disabling_a_person_ends_every_session_of_theirs(amira: Patient, mateo: 
     assert not signed_in(phone)  # opening the account again opens no session again
 
 
-def test_new_rights_ask_for_a_new_sign_in_and_a_new_name_does_not(lina: Doctor, office: Client) -> None:
+def test_new_rights_ask_for_a_new_sign_in_and_a_new_name_does_not(
+    lina: Doctor, admin: User, office: Client, browse: Browse, now: datetime
+) -> None:
     client = sign_in("lina@example.com")
     edit(office, lina.user, name="Dr L Haddad")
     assert signed_in(client)
-    edit(office, User.objects.get(pk=lina.user_id), is_staff=True)
-    assert not signed_in(client)
+    clerk = cast.staff("clerk@example.com", "support")
+    theirs = browse(clerk)
+    assert signed_in(theirs)
+    people.give(clerk, "finance", by=admin, now=now)
+    assert not signed_in(theirs)
 
 
 # --- a new device

@@ -183,6 +183,7 @@ def test_an_invitation_ends_after_a_week_or_when_it_is_taken_back(
     father.post(f"/family/invitations/{first.pk}/", {"withdraw": "1"})
     assert daughter.post(f"/family/invitations/{first.pk}/", {"accept": "1"}).status_code == 410
     time.move(days=7)
+    daughter = browse(cast.user_of(layla))
     assert daughter.post(f"/family/invitations/{second.pk}/", {"accept": "1"}).status_code == 410
     assert Proxy.objects.count() == 0
 
@@ -274,6 +275,7 @@ def test_an_expired_right_opens_nothing(amira: Patient, layla: Patient, browse: 
     daughter = browse(cast.user_of(layla))
     assert daughter.get(f"/family/{amira.pk}/record/").status_code == 200
     time.move(days=30)
+    daughter = browse(cast.user_of(layla))
     assert daughter.get(f"/family/{amira.pk}/record/").status_code == 404
     assert "Amira" not in page(daughter, "/account/family/")
 
@@ -449,6 +451,7 @@ def test_without_an_address_a_parent_says_where_the_young_adult_is_reached(
     assert client.get(path).status_code == 404  # not before
     grown(karim, time, address=None)
     majority.tidy(time.now)
+    client = browse(cast.user_of(amira))
     assert Invitation.objects.count() == 0
     assert "Karim Osman is of age" in page(client, "/account/family/")
     assert "This is your own address" in client.post(path, {"address": "amira@example.com"}).content.decode()
