@@ -49,6 +49,7 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
         "patient_id": amira.pk,
         "prescription_id": draft.pk,
         "payment_id": paid.pk,
+        "item_id": amira.allergies.get().pk,
         "session_id": DeviceSession.objects.create(
             name="amira", user=amira.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
         ).pk,
@@ -59,6 +60,9 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
     }
 
 
+NOTHING = "00000000-0000-4000-8000-000000000000"  # nobody has this
+
+
 def fill(route: str, converters: Any, ids: dict[str, Any]) -> str:
     for name in converters:
         kind = next(
@@ -66,7 +70,7 @@ def fill(route: str, converters: Any, ids: dict[str, Any]) -> str:
             for part in (f"<uuid:{name}>", f"<str:{name}>", f"<slug:{name}>", f"<int:{name}>", f"<{name}>")
             if part in route
         )
-        route = route.replace(kind, str(ids[name]))
+        route = route.replace(kind, str(ids.get(name, NOTHING)))
     return "/" + route
 
 
