@@ -1,6 +1,5 @@
 """Where payment gateways report."""
 
-from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -11,7 +10,6 @@ from telemed.core import clock
 
 
 @csrf_exempt
-@login_not_required
 @require_POST
 def webhook(request: HttpRequest, gateway: str) -> HttpResponse:
     """200: taken, or taken before. 400: not genuine. 503: the gateway should say it again later."""

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -47,7 +46,6 @@ class Card:
         return self.kind.doctor
 
 
-@login_not_required
 @require_GET
 def discover(request: HttpRequest) -> HttpResponse:
     form, now = SearchForm(request.GET), clock.now()
@@ -66,7 +64,6 @@ def discover(request: HttpRequest) -> HttpResponse:
     return render(request, "consultations/discover.html", context)
 
 
-@login_not_required
 @require_GET
 def doctor(request: HttpRequest, slug: str) -> HttpResponse:
     found = Doctor.objects.listed().at(the_clinic()).filter(slug=slug).first()

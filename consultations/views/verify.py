@@ -5,7 +5,6 @@ import hashlib
 from typing import Any
 
 from allauth.core import ratelimit
-from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +17,6 @@ from consultations.states import PrescriptionState
 from telemed.core import audit, clock, ids, pdf
 
 
-@login_not_required
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, code: str = "") -> HttpResponse:
     """Look a paper up by the code on it, scanned (in the address) or typed."""

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
@@ -27,7 +26,6 @@ from telemed.notifications.models import Message
 SHOWN = 100
 
 
-@login_not_required
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     users = list(User.objects.filter(is_active=True).select_related("doctor", "patient").order_by("joined_at")[:100])
@@ -40,7 +38,6 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "demo/index.html", context)
 
 
-@login_not_required
 @require_GET
 def outbox_json(request: HttpRequest) -> JsonResponse:
     """Everything that was sent, newest first, for programs."""
@@ -55,7 +52,6 @@ def outbox_json(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"messages": rows})
 
 
-@login_not_required
 @require_GET
 def attachment(request: HttpRequest, message_id: UUID, number: int) -> HttpResponse:
     parts = get_object_or_404(Message, pk=message_id).attachments or []
@@ -65,7 +61,6 @@ def attachment(request: HttpRequest, message_id: UUID, number: int) -> HttpRespo
     return HttpResponse(parts[number]["content"], content_type=parts[number]["type"], headers=headers)
 
 
-@login_not_required
 @require_POST
 def enter(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Sign in as a demo person, second factor included."""
@@ -79,7 +74,6 @@ def enter(request: HttpRequest, user_id: UUID) -> HttpResponse:
     return start_session(request, user, settings.LOGIN_REDIRECT_URL, proof=proof, demo=True)
 
 
-@login_not_required
 @require_GET
 def components(request: HttpRequest) -> HttpResponse:
     """The living style page: every component in every state."""

@@ -1,6 +1,5 @@
 """Pages for what went wrong: each says what happened and what to try. The reference finds the line in the log."""
 
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -9,17 +8,14 @@ from django.utils.translation import gettext as _
 from telemed.core import problems
 
 
-@login_not_required
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _say(request, 400, "bad_request", _("We did not understand that"), _("Go back and try again."))
 
 
-@login_not_required
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _say(request, 403, "forbidden", _("You may not open this"), _("If you think you should, ask the clinic."))
 
 
-@login_not_required
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _say(
         request,
@@ -30,7 +26,6 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     )
 
 
-@login_not_required
 def broken(request: HttpRequest) -> HttpResponse:
     """Drawn without the database, which may be what broke."""
     if problems.wants_json(request):
@@ -38,7 +33,6 @@ def broken(request: HttpRequest) -> HttpResponse:
     return HttpResponse(render_to_string("errors/broken.html", {"reference": _reference(request)}), status=500)
 
 
-@login_not_required
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without its token: an old tab, or cookies that were cleared."""
     return _say(

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -77,7 +76,6 @@ def _lanes(agenda: list[Appointment]) -> dict[UUID, int]:
     return lanes
 
 
-@login_not_required
 @require_GET
 def front(request: HttpRequest) -> HttpResponse:
     return render(
@@ -176,7 +174,6 @@ def notifications(request: HttpRequest) -> HttpResponse:
     )
 
 
-@login_not_required
 @require_GET
 def text_page(request: HttpRequest, name: str) -> HttpResponse:
     if name not in TEXTS:
@@ -184,14 +181,12 @@ def text_page(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, f"pages/{name}.html", {"section": name})
 
 
-@login_not_required
 @never_cache
 @require_GET
 def service_worker(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/sw.js", {"version": settings.VERSION}, content_type="text/javascript")
 
 
-@login_not_required
 @require_GET
 def manifest(request: HttpRequest) -> JsonResponse:
     """The installable app, under the clinic's own name."""

@@ -14,7 +14,6 @@ from allauth.account.models import Login
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -36,7 +35,6 @@ PROOF = "proof"  # session key: the address that is being proved, and what for
 PURPOSE = "enter"
 
 
-@login_not_required
 @require_http_methods(["GET", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
@@ -53,7 +51,6 @@ def login(request: HttpRequest) -> HttpResponse:
     return _page(request, "accounts/login.html", form)
 
 
-@login_not_required
 @require_http_methods(["GET", "POST"])
 def signup(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
@@ -68,7 +65,6 @@ def signup(request: HttpRequest) -> HttpResponse:
     return _page(request, "accounts/signup.html", form)
 
 
-@login_not_required
 @require_http_methods(["GET", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
     """Type the code. It opens the account of the address, or makes one."""
@@ -97,7 +93,6 @@ def code(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/code.html", context, status=422 if form.errors else 200)
 
 
-@login_not_required
 @require_POST
 def resend(request: HttpRequest) -> HttpResponse:
     proof = request.session.get(PROOF)
@@ -106,7 +101,6 @@ def resend(request: HttpRequest) -> HttpResponse:
     return _send_code(request, CodeForm(), proof)
 
 
-@login_not_required
 @require_http_methods(["GET", "POST"])
 def confirm(request: HttpRequest) -> HttpResponse:
     """The address is proved and no account uses it: make one, or go back."""
@@ -118,7 +112,6 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/confirm.html", {"address": proof["address"]})
 
 
-@login_not_required
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
     user: Any = request.user

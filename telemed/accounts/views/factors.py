@@ -6,7 +6,6 @@ from typing import Any
 import segno
 from allauth.account.stages import LoginStageController
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,7 +24,6 @@ from telemed.accounts.views.sessions import renew
 from telemed.core import clock
 
 
-@login_not_required
 @require_http_methods(["GET", "POST"])
 def factor(request: HttpRequest) -> HttpResponse:
     """The second step of a sign-in, with whatever this person has."""
@@ -48,7 +46,6 @@ def factor(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/factor.html", context, status=422 if form.errors else 200)
 
 
-@login_not_required
 @require_http_methods(["GET", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """The first sign-in of somebody whose account needs a second step: a passkey, or an authenticator app."""

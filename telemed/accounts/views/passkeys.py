@@ -4,7 +4,6 @@ import json
 
 from allauth.core import ratelimit
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -30,7 +29,6 @@ DEVICES = (
 )  # fmt: skip
 
 
-@login_not_required
 @require_POST
 def options(request: HttpRequest) -> HttpResponse:
     """For a script of the sign-in page: a challenge that any passkey of this platform may sign."""
@@ -39,7 +37,6 @@ def options(request: HttpRequest) -> HttpResponse:
     return JsonResponse(json.loads(challenge(request, "enter", None)))
 
 
-@login_not_required
 @require_POST
 def sign_in(request: HttpRequest) -> HttpResponse:
     target = next_page(request)

@@ -2,7 +2,6 @@
 
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
@@ -11,7 +10,6 @@ from telemed.accounts import social
 from telemed.accounts.views import entry
 
 
-@login_not_required
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
     _configured()
@@ -20,7 +18,6 @@ def leave(request: HttpRequest) -> HttpResponse:
     return social.begin(request, entry.next_page(request))
 
 
-@login_not_required
 @require_GET
 def back(request: HttpRequest) -> HttpResponse:
     _configured()
