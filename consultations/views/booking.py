@@ -22,7 +22,7 @@ from consultations.states import AppointmentState
 from doctors.models import VisitType
 from patients import queries
 from patients.actions import consents, profile
-from patients.forms import ProfileForm, profile_form
+from patients.forms.profile import ProfileForm, profile_form
 from patients.models import Patient, Proxy
 from telemed.accounts import kept
 from telemed.accounts.clinics import the_clinic

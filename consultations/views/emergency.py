@@ -19,7 +19,7 @@ from consultations.states import PrescriptionState
 from consultations.views.clinic import practice
 from doctors.models import Doctor
 from patients.actions import emergency
-from patients.forms import EmergencyForm
+from patients.forms.emergency import EmergencyForm
 from patients.models import Allergy, Condition, EmergencyAccess, Label, Patient, TimelineEntry
 from telemed.accounts import kept
 from telemed.accounts.context import me

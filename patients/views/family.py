@@ -15,7 +15,8 @@ from patients import queries
 from patients.access import patient_user
 from patients.actions import family as actions
 from patients.actions import profile
-from patients.forms import ChildForm, RightsForm
+from patients.forms.family import RightsForm
+from patients.forms.profile import ChildForm
 from patients.models import Invitation, Patient, Proxy
 from telemed.accounts import kept
 from telemed.accounts.clinics import the_clinic

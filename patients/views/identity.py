@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from patients.access import record_of
-from patients.forms import IdentityForm
+from patients.forms.identity import IdentityForm
 from telemed.accounts.actions import identity as identities
 from telemed.accounts.context import me
 from telemed.accounts.gateways import ProviderError, provider

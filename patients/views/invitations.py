@@ -15,7 +15,7 @@ from patients import queries
 from patients.access import patient_user
 from patients.actions import family
 from patients.actions import invitations as actions
-from patients.forms import BirthDateForm, HandOverForm, InviteForm
+from patients.forms.family import BirthDateForm, HandOverForm, InviteForm
 from patients.models import Invitation, Patient
 from telemed.accounts import kept
 from telemed.accounts.context import me

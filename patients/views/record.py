@@ -18,7 +18,7 @@ from patients import queries
 from patients.access import record_of
 from patients.actions import privacy
 from patients.actions import profile as actions
-from patients.forms import ProfileForm, profile_form
+from patients.forms.profile import ProfileForm, profile_form
 from patients.models import Allergy, Condition, Grant, Patient, Proxy, TimelineEntry
 from telemed.accounts import kept
 from telemed.accounts.context import me

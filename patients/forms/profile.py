@@ -1,24 +1,19 @@
 """The profile that a visit needs: who the patient is, whom to call, allergies and conditions."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from patients import queries
-from patients.actions import family
 from patients.actions.profile import Statement
-from patients.data import emergency as rules
 from patients.models import Allergy, Condition, Patient, Proxy
 from telemed.accounts import addresses
 from telemed.accounts.clinics import the_clinic
-from telemed.accounts.data import KEEP_PICTURES
-from telemed.accounts.forms import AddressField, country_choices
+from telemed.accounts.forms import country_choices
 from telemed.accounts.models import User
 from telemed.core import clock
-from telemed.core.uploads import UploadField
 
 OLDEST = 120
 LINES = 20
@@ -79,30 +74,6 @@ class StatementsField(forms.CharField):
             Statement(name.strip()[:120], detail.strip()[:120])
             for name, _colon, detail in (line.partition(":") for line in lines)
         ]
-
-
-class IdentityForm(forms.Form):
-    document = UploadField(
-        label=_("Photo of your document"), pictures=True, camera="environment",
-        help_text=_("The side with your picture, of a passport, identity card or driving licence. All four corners, no flash on it."),
-    )  # fmt: skip
-    selfie = UploadField(
-        label=_("Photo of your face"),
-        pictures=True,
-        camera="user",
-        help_text=_("In good light, without hat or sunglasses."),
-    )
-    agreed = forms.BooleanField(label="")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["agreed"].label = gettext(
-            "I agree that a member of staff compares these pictures with my name and date of birth. They are encrypted, "
-            "and deleted %(days)d days after the decision."
-        ) % {"days": KEEP_PICTURES.value.days}  # fmt: skip
-        self.fields["agreed"].error_messages["required"] = gettext(
-            "Tick the box if you agree; without it we may not look at pictures of you."
-        )
 
 
 class ProfileForm(forms.Form):
@@ -185,26 +156,6 @@ class ProfileForm(forms.Form):
         }
 
 
-class EmergencyForm(forms.Form):
-    """Whose record, and why now. Both the number and the birth date must be right."""
-
-    number = forms.CharField(
-        label=_("Record number"), max_length=20, help_text=_("Nine digits, for example 204 118 530"),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-    )  # fmt: skip
-    birth_date = BirthDateField(label=_("Date of birth"), help_text=_("For example 27 3 1985"))
-    why = forms.ChoiceField(label=_("Why"), choices=rules.REASONS.items, widget=forms.RadioSelect)
-    reason = forms.CharField(
-        label=_("What happened, and what do you need to know?"), min_length=rules.LEAST, max_length=1000,
-        help_text=_("At least 20 characters. The patient's clinic reads this within three days."),
-        widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={"min_length": _("Say a little more: at least 20 characters.")},
-    )  # fmt: skip
-    sensitive = forms.BooleanField(
-        label=_("I also need what is marked as sensitive, like mental health or HIV"), required=False
-    )
-
-
 class OthersForm(ProfileForm):
     """The profile of somebody whom the reader acts for."""
 
@@ -250,60 +201,3 @@ def profile_form(patient: Patient, user: User) -> type[ProfileForm]:
     if patient.user_id == user.pk:
         return ProfileForm
     return OthersForm if patient.user_id else DependantForm
-
-
-class RightsForm(forms.Form):
-    """What somebody may do for a patient, and until when; for a minor it is until they are of age."""
-
-    rights = forms.MultipleChoiceField(
-        label=_("What may they do?"), choices=Proxy.Right, widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": _("Choose at least one thing.")},
-    )  # fmt: skip
-    until = forms.DateField(
-        label=_("Last day"), help_text=_("After this day it ends by itself. You can end it earlier at any time."),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"required": _("Choose the last day."), "invalid": _("Write the day like 2027-03-31.")},
-    )  # fmt: skip
-
-    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if queries.is_minor(patient.birth_date, clock.now()):
-            del self.fields["until"]
-
-    def clean_until(self) -> date:
-        day: date = self.cleaned_data["until"]
-        today = clock.now().astimezone(clock.current_zone()).date()
-        if not today <= day < today + family.LONGEST:
-            raise forms.ValidationError(family.TooLong.sentence)
-        return day
-
-    def ends_at(self) -> datetime | None:
-        """The end of the last day, where the reader lives."""
-        day: date | None = self.cleaned_data.get("until")
-        return clock.at(day + timedelta(days=1), time(), clock.current_zone()) if day else None
-
-
-class InviteForm(RightsForm):
-    address = AddressField(help_text=_("We send an invitation there. It works for 7 days, and only for this address."))
-    relation = forms.ChoiceField(label=_("Who are they to you?"), choices=[("", _("Choose")), *Proxy.Relation.choices])
-    field_order = ("address", "relation", "rights", "until")
-
-    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
-        super().__init__(*args, patient=patient, **kwargs)
-        self.fields["address"].label = _("Their email or mobile number")
-        self.fields["address"].widget.attrs["autocomplete"] = "off"
-        if patient.user_id is None:
-            self.fields["relation"].label = _("Who are they to the child?")
-
-
-class HandOverForm(forms.Form):
-    address = AddressField(help_text=_("We ask them there to take over their record. It cannot be your own address."))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["address"].label = _("Their email or mobile number")
-        self.fields["address"].widget.attrs["autocomplete"] = "off"
-
-
-class BirthDateForm(forms.Form):
-    birth_date = BirthDateField(label=_("Your date of birth"), help_text=_("For example 27 3 1985"))

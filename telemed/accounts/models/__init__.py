@@ -1,0 +1,21 @@
+"""Who you are: people, clinics, proofs of identity, factors and sessions."""
+
+from telemed.accounts.models.clinics import Clinic, Membership, free_cancel_hours, spoken
+from telemed.accounts.models.factors import AuthenticatorApp, OneTimeCode
+from telemed.accounts.models.identity import IdentityCheck
+from telemed.accounts.models.people import User, UserManager
+from telemed.accounts.models.sessions import DeviceSession, SignInTry
+
+__all__ = [
+    "AuthenticatorApp",
+    "Clinic",
+    "DeviceSession",
+    "IdentityCheck",
+    "Membership",
+    "OneTimeCode",
+    "SignInTry",
+    "User",
+    "UserManager",
+    "free_cancel_hours",
+    "spoken",
+]
