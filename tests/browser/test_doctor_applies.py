@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from telemed.demo.people import PASSWORD
 from tests.browser import looks
 from tests.browser.applying import decide
+from tests.browser.pages import STAFF
 from tests.browser.people import WIDE, People
 from tests.browser.traveller import Traveller
 
@@ -16,17 +16,8 @@ pytestmark = pytest.mark.browser
 
 
 def office(people: People) -> Page:
-    factor = people.browser()
-    factor.goto("/demo/")
-    code = factor.get_by_role("row", name="Sam Okafor").locator("td").nth(3).inner_text().strip()
-    page = people.browser(viewport=WIDE)
+    page = people.demo(STAFF, viewport=WIDE)
     page.goto("/admin/doctors/verify/")
-    page.get_by_label("Email or mobile number").fill("admin@demo.example")
-    page.locator("#id_password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_label("Code").fill(code)
-    page.get_by_role("button", name="Continue").click()
-    page.wait_for_url("**/admin/doctors/verify/")
     return page
 
 

@@ -93,7 +93,7 @@ def test_a_patient_adds_a_passkey_and_comes_back_with_nothing_else(people: Peopl
 
 
 def test_a_cancelled_fingerprint_changes_nothing_and_says_so(people: People) -> None:
-    page = people.demo("Mateo Silva", viewport=NARROW)
+    page = people.demo("Dr Priya Raman", viewport=NARROW)
     session, device = reader(page)
     session.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
     page.goto("/account/passkeys/new/")
