@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 
+from telemed.core import datamap
+
 
 @register(Tags.security, deploy=True)
 def demo_is_off(app_configs: Any, **_: Any) -> list[Error]:
@@ -29,3 +31,13 @@ def keys_are_there(app_configs: Any, **_: Any) -> list[Error]:
         for name, path in wanted.items()
         if not path.exists()
     ]
+
+
+@register()
+def the_data_map_is_whole(app_configs: Any, **_: Any) -> list[Error]:
+    """Every column says what it holds and whose it is, and nothing is said that is not so."""
+    try:
+        found = datamap.faults(datamap.rows())
+    except (KeyError, TypeError, ValueError) as error:
+        found = [f"not readable: {error!r}"]
+    return [Error(f"telemed/privacy.yaml: {fault}.", id="telemed.E003") for fault in found]
