@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from patients.data import age_of_digital_consent, age_of_majority
 from patients.models import Patient, Proxy
 from telemed.accounts.clinics import the_clinic
-from telemed.accounts.models import User
+from telemed.accounts.models import Clinic, User
 from telemed.core import clock
 
 
@@ -27,6 +27,12 @@ def is_minor(born: date | None, now: datetime) -> bool:
 def may_have_account(born: date, now: datetime) -> bool:
     """Old enough for an account of their own by the law of the clinic's country."""
     return clock.age(born, today(now)) >= age_of_digital_consent(the_clinic().country)
+
+
+def countries_of(patient: Patient) -> set[str]:
+    """Where the clinics are that this patient chose."""
+    found = set(Clinic.objects.filter(registrations__patient=patient).values_list("country", flat=True))
+    return found or {the_clinic().country}
 
 
 def contacts(patient: Patient, right: str, *, hidden: bool = False) -> list[User]:

@@ -2,9 +2,12 @@ from patients.models.chart import Allergy, ChartItem, Condition, TimelineEntry
 from patients.models.consents import Consent, ConsentText
 from patients.models.emergency import EmergencyAccess, Label
 from patients.models.invitations import Invitation
+from patients.models.limits import Limit
 from patients.models.people import Grant, Patient, Proxy, Registration, on_the_side_of
+from patients.models.requests import Addendum, PrivacyRequest, RequestMessage
 
 __all__ = [
+    "Addendum",
     "Allergy",
     "ChartItem",
     "Condition",
@@ -14,9 +17,12 @@ __all__ = [
     "Grant",
     "Invitation",
     "Label",
+    "Limit",
     "Patient",
+    "PrivacyRequest",
     "Proxy",
     "Registration",
+    "RequestMessage",
     "TimelineEntry",
     "on_the_side_of",
 ]

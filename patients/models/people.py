@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from patients.models.limits import Limit
 from telemed.accounts.models import Clinic
 from telemed.core import access, clock
 from telemed.core.fields import EncryptedDateField, EncryptedJSONField, EncryptedTextField
@@ -117,10 +118,12 @@ def on_the_side_of(user: Any, *rights: str, patient: str = "patient", hidden: st
 
 class GrantQuerySet(models.QuerySet["Grant"]):
     def open(self) -> Self:
+        """What opens a chart now. Of data that is kept but not used, nothing does."""
         moment = clock.now()
-        return self.filter(
+        rows = self.filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=moment), opened_at__lte=moment, closed_at=None
         )
+        return rows.exclude(patient_id__in=Limit.objects.blocking())
 
     def treating(self) -> Self:
         """Open because of a visit: what is opened in an emergency has pages of its own, for reading only."""
