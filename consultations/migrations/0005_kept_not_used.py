@@ -3,27 +3,20 @@
 from django.db import migrations
 
 GUARD = """
-CREATE FUNCTION telemed_refuse_of_visit() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM telemed_kept_not_used(a.patient_id) FROM consultations_consultation c
-        JOIN consultations_appointment a ON a.id = c.appointment_id WHERE c.id = NEW.consultation_id;
-    RETURN NEW;
-END $$;
 CREATE TRIGGER kept_not_used BEFORE INSERT ON consultations_appointment
     FOR EACH ROW EXECUTE FUNCTION telemed_refuse_of_patient();
 CREATE TRIGGER kept_not_used BEFORE INSERT OR UPDATE ON consultations_prescription
     FOR EACH ROW EXECUTE FUNCTION telemed_refuse_of_patient();
 CREATE TRIGGER kept_not_used BEFORE INSERT OR UPDATE ON consultations_clinicalnote
-    FOR EACH ROW EXECUTE FUNCTION telemed_refuse_of_visit();
+    FOR EACH ROW EXECUTE FUNCTION telemed_refuse_of_patient();
 CREATE TRIGGER kept_not_used BEFORE INSERT ON consultations_roomevent
-    FOR EACH ROW WHEN (NEW.kind = 'chat') EXECUTE FUNCTION telemed_refuse_of_visit();
+    FOR EACH ROW WHEN (NEW.kind = 'chat') EXECUTE FUNCTION telemed_refuse_of_patient();
 """
 UNGUARD = """
 DROP TRIGGER kept_not_used ON consultations_roomevent;
 DROP TRIGGER kept_not_used ON consultations_clinicalnote;
 DROP TRIGGER kept_not_used ON consultations_prescription;
 DROP TRIGGER kept_not_used ON consultations_appointment;
-DROP FUNCTION telemed_refuse_of_visit();
 """
 
 
