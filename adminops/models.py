@@ -60,6 +60,8 @@ class Approval(Stateful):
             ("decide_approval", "May agree to what another person asked"),
             ("review_emergency", "May review emergency access"),
             ("ask_help", "May ask a person to show their pages"),
+            ("answer_request", "May answer requests about data"),
+            ("read_retained", "May read what the law makes us keep of people who left"),
         ]
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(

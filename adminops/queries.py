@@ -14,6 +14,7 @@ from consultations.models import Appointment, Consultation
 from consultations.states import AppointmentState, ConsultationState
 from doctors.models import Doctor, Licence
 from doctors.states import DoctorState, LicenceState
+from patients.models import PrivacyRequest
 from telemed.accounts.models import IdentityCheck
 from telemed.core import clock
 from telemed.core.models import Delivery
@@ -49,6 +50,7 @@ def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
     unpaid = Payment.objects.filter(state=PaymentState.FAILED, created_at__gte=since).count()
     stuck = Refund.objects.filter(state=RefundState.FAILED).count()
     unsent = Message.objects.filter(state=Message.State.FAILED, created_at__gte=now - timedelta(days=7)).count()
+    asked, late = PrivacyRequest.objects.open().count(), PrivacyRequest.objects.late(now).count()
     dead = Delivery.objects.filter(state=Delivery.State.DEAD).count()
     return [
         Figure(_("Visits today"), visits, reverse("admin:consultations_appointment_changelist")),
@@ -71,6 +73,8 @@ def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
             reverse("admin:notifications_message_changelist") + "?state__exact=failed",
             unsent > 0,
         ),
+        Figure(_("Requests about data"), asked, reverse("admin:requests")),
+        Figure(_("Requests that are late"), late, reverse("admin:requests") + "?show=late", late > 0),
         Figure(
             _("Work that was given up"),
             dead,

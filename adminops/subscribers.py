@@ -5,11 +5,12 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from adminops.models import Approval, HelpSession
 from adminops.rights.people import DECIDES
 from adminops.states import ApprovalState
-from patients.models import EmergencyAccess
+from patients.models import EmergencyAccess, PrivacyRequest
 from telemed.accounts.models import User
 from telemed.core import clock, events
 from telemed.core.models import Event
@@ -83,6 +84,29 @@ def remind_of_review(row: EmergencyAccess, now: datetime) -> None:
             words = _("Nobody has reviewed an emergency access within three days. Please do it today.")
             notice = Notice(_("A review is overdue"), words, reverse("admin:emergency", args=[row.pk]))
         outbox.send(person, notice, kind="emergency.overdue", key=f"overdue:{row.pk}:{person.pk}", now=now)
+
+
+CLOCKS = {
+    "received": (gettext_lazy("Somebody uses a right over their data"), gettext_lazy("Answer before %(day)s.")),
+    "proposed": (gettext_lazy("A colleague proposes to delete data"), gettext_lazy("Look at it and agree, or send it back. Answer before %(day)s.")),
+    "soon": (gettext_lazy("A request about data is due soon"), gettext_lazy("Nobody has answered it yet. Answer before %(day)s.")),
+    "late": (gettext_lazy("A request about data is late"), gettext_lazy("The law asked for an answer by %(day)s. Please answer today.")),
+}  # fmt: skip
+
+
+@events.on(*(f"patients.privacyrequest.{name}" for name in CLOCKS))
+def tell_who_answers(event: Event) -> None:
+    row, name = PrivacyRequest.objects.get(pk=event.entity_id), event.name.rpartition(".")[2]
+    if not row.is_open:
+        return
+    for person in may("answer_request"):
+        if person.pk == event.by_id:
+            continue
+        with outbox.speaking(person):
+            title, words = (str(text) for text in CLOCKS[name])
+            day = clock.day(row.due_at, clock.zone(person.time_zone))
+            notice = Notice(title, words % {"day": day}, reverse("admin:request", args=[row.pk]))
+        outbox.send(person, notice, kind=f"request.{name}", key=f"{name}:{event.pk}:{person.pk}", now=clock.now())
 
 
 @events.on("adminops.helpsession.asked")

@@ -41,6 +41,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "patients.grant": ("user__memberships__clinic",),
     "patients.invitation": ("patient__registrations__clinic",),
     "patients.patient": ("registrations__clinic",),
+    "patients.privacyrequest": ("patient__registrations__clinic",),
     "patients.proxy": ("patient__registrations__clinic",),
 }
 

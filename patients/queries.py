@@ -1,14 +1,18 @@
 """Who speaks for a patient, and in which words they are told of."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from patients.data import age_of_digital_consent, age_of_majority
-from patients.models import Patient, Proxy
+from patients.models import Addendum, Allergy, Condition, Limit, Patient, PrivacyRequest, Proxy, TimelineEntry
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import Clinic, User
 from telemed.core import clock
@@ -90,3 +94,79 @@ def together(patient: Patient, user_id: UUID, now: datetime) -> str:
 
 def age_of(patient: Patient, now: datetime) -> int:
     return clock.age(patient.birth_date, today(now)) if patient.birth_date else 0
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something of the record that a request is about, in the words of the record."""
+
+    about: str
+    title: str
+    link: str = ""
+
+
+def thing(user: User, patient: Patient, about: str) -> Thing | None:
+    """What ``about`` means, if ``user`` may see it in this record: "patients.allergy:<id>", "patients.condition:<id>", or by the
+    source of a line of the history "visit:<id>", "prescription:<id>"."""
+    label, _colon, key = about.partition(":")
+    if label not in THINGS or not _is_id(key):
+        return None
+    rows, word, named = THINGS[label]
+    row = rows(user).filter(patient=patient, **{named: key}).first()
+    return Thing(about, getattr(row, word), getattr(row, "link", "")) if row else None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside something of the record: a correction, or the patient's statement that it is wrong."""
+
+    at: datetime
+    words: str
+    correction: bool
+
+
+def beside(patient_id: UUID) -> dict[str, list[Beside]]:
+    """By what it is about. The originals stay as they were written."""
+    found: dict[str, list[Beside]] = {}
+    for row in Addendum.objects.filter(patient_id=patient_id).order_by("added_at"):
+        found.setdefault(row.about, []).append(Beside(row.added_at, row.words, True))
+    for said in statements(patient_id):
+        assert said.disagreed_at
+        assert said.disagreement
+        found.setdefault(said.about, []).append(Beside(said.disagreed_at, said.disagreement, False))
+    return found
+
+
+def statements(patient_id: UUID) -> list[PrivacyRequest]:
+    """Refused corrections with the patient's own statement: it goes along with every export and disclosure."""
+    rows = PrivacyRequest.objects.filter(patient_id=patient_id, disagreed_at__isnull=False)
+    return list(rows.order_by("disagreed_at"))
+
+
+def analytics_allowed(rows: "QuerySet[Any]", patient: str = "patient") -> "QuerySet[Any]":
+    """Those of ``rows`` that statistics may count: without the people who objected, whose data is kept and not used, or who left.
+    ``patient`` is the way from the row to its patient."""
+    return rows.exclude(**{f"{patient}__in": Limit.objects.standing(*UNCOUNTED).values("patient_id")})
+
+
+def _history(kind: str, user: User) -> "QuerySet[TimelineEntry]":
+    return TimelineEntry.objects.for_user(user).filter(kind=kind)
+
+
+def _is_id(key: str) -> bool:
+    try:
+        UUID(key)
+    except ValueError:
+        return False
+    return True
+
+
+UNCOUNTED = (Limit.Kind.STATISTICS, Limit.Kind.RESTRICTED, Limit.Kind.ERASED)
+THINGS: dict[str, tuple[Callable[[User], "QuerySet[Any]"], str, str]] = {
+    "patients.allergy": (Allergy.objects.for_user, "substance", "pk"),
+    "patients.condition": (Condition.objects.for_user, "name", "pk"),
+    **{
+        kind: (partial(_history, kind), "title", "source_id")
+        for kind in (TimelineEntry.Kind.VISIT, TimelineEntry.Kind.PRESCRIPTION)
+    },
+}

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from patients import queries
-from patients.models import EmergencyAccess, Patient, Proxy
+from patients.models import EmergencyAccess, Limit, Patient, PrivacyRequest, Proxy, RequestMessage
 from telemed.accounts.models import User
 from telemed.core import clock, events
 from telemed.core.models import Event
@@ -98,3 +98,55 @@ def tell_parents_and_child(event: Event) -> None:
             words = [_("You are of age. Nobody acts for you any more, unless you invite them.")]
             notice = Notice(_("Your health record is your own now"), words[0], reverse("patients:family"))
         outbox.send(patient.user, notice, kind="family.of_age", key=f"of-age:{patient.pk}", now=clock.now())
+
+
+ANSWERED = ("patients.privacyrequest.granted", "patients.privacyrequest.refused")
+
+
+@events.on("patients.privacyrequest.received", "patients.privacyrequest.extended", *ANSWERED)
+def tell_who_asked(event: Event) -> None:
+    row = PrivacyRequest.objects.select_related("asked_by", "patient").get(pk=event.entity_id)
+    if event.name in ANSWERED and not row.asked_by.is_active:
+        return  # their account is deleted, and with it the address
+    with outbox.speaking(row.asked_by):
+        day = {"day": clock.day(row.due_at, clock.zone(row.asked_by.time_zone))}
+        if event.name in ANSWERED:
+            notice = Notice(
+                _("We have answered you"), _("Sign in to read what we answered to your request."), _place(row)
+            )
+        elif row.extended_at:
+            words = _("It takes longer than we thought. You get an answer by %(day)s; sign in to read why.")
+            notice = Notice(_("Your request takes longer"), words % day, _place(row))
+        else:
+            words = _("We have received what you ask for. You get an answer by %(day)s.")
+            notice = Notice(_("We have received your request"), words % day, _place(row))
+    outbox.send(row.asked_by, notice, kind="request.said", key=f"request:{event.pk}", now=clock.now())
+
+
+@events.on("patients.requestmessage.written")
+def tell_who_asked_of_a_question(event: Event) -> None:
+    said = RequestMessage.objects.select_related("request__asked_by").get(pk=event.entity_id)
+    person = said.request.asked_by
+    if said.written_by_id == person.pk:
+        return
+    with outbox.speaking(person):
+        words = _("We have written to you about what you asked for. Sign in to read it and to answer.")
+        notice = Notice(_("About your request"), words, _place(said.request))
+    outbox.send(person, notice, kind="request.message", key=f"request-message:{said.pk}", now=clock.now())
+
+
+@events.on("patients.limit.lifted")
+def tell_the_patient_it_was_lifted(event: Event) -> None:
+    """Whoever stopped the use of their data hears before or when it is used again (GDPR, article 18(3))."""
+    row = Limit.objects.select_related("patient__user").get(pk=event.entity_id)
+    if row.kind != Limit.Kind.RESTRICTED:
+        return
+    for person in _whose(row.patient):
+        with outbox.speaking(person):
+            words = _("Your data is used again for your care. You see it under Your rights.")
+            notice = Notice(_("Your data is used again"), words, reverse("patients:requests"))
+        outbox.send(person, notice, kind="request.lifted", key=f"lifted:{row.pk}:{person.pk}", now=clock.now())
+
+
+def _place(row: PrivacyRequest) -> str:
+    return reverse("patients:request", args=[row.pk])

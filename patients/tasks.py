@@ -1,8 +1,8 @@
-"""What the clock brings: children come of age."""
+"""What the clock brings: children come of age, and answers are due."""
 
 from celery import shared_task
 
-from patients.actions import majority
+from patients.actions import majority, requests
 from telemed.core import audit, clock
 
 
@@ -10,3 +10,9 @@ from telemed.core import audit, clock
 def come_of_age() -> None:
     with audit.origin("task"):
         majority.tidy(clock.now())
+
+
+@shared_task
+def watch_requests() -> None:
+    with audit.origin("task"):
+        requests.watch(clock.now())

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from patients.views import family, identity, invitations, record
+from patients.views import family, identity, invitations, record, requests
 
 app_name = "patients"
 urlpatterns = [
@@ -12,12 +12,18 @@ urlpatterns = [
     path("account/identity/", identity.identity, name="identity"),
     path("account/identity/provider/", identity.to_the_provider, name="identity-provider"),
     path("account/identity/return/", identity.from_the_provider, name="identity-return"),
+    # the rights over one's data
+    path("account/requests/", requests.mine, name="requests"),
+    path("account/requests/ask/", requests.ask, name="ask"),
+    path("account/requests/<uuid:request_id>/", requests.one, name="request"),
     # the people whom one acts for: who is meant stands in the address
     path("account/family/", family.family, name="family"),
     path("account/family/child/", family.add_child, name="add-child"),
     path("family/<uuid:patient_id>/record/", record.record, name="their-record"),
     path("family/<uuid:patient_id>/record/sharing/", record.sharing, name="their-sharing"),
     path("family/<uuid:patient_id>/profile/", record.profile, name="their-profile"),
+    path("family/<uuid:patient_id>/requests/", requests.mine, name="their-requests"),
+    path("family/<uuid:patient_id>/requests/ask/", requests.ask, name="their-ask"),
     path("family/<uuid:patient_id>/people/", family.people, name="people"),
     path("family/<uuid:patient_id>/invite/", invitations.invite, name="invite"),
     path("family/<uuid:patient_id>/hand-over/", invitations.hand_over, name="hand-over"),

@@ -398,6 +398,10 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "consultations.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
     "backoffice": {"task": "adminops.tasks.tidy", "schedule": timedelta(seconds=env.whole("TIDY_SECONDS", 30))},
     "of-age": {"task": "patients.tasks.come_of_age", "schedule": timedelta(hours=1)},
+    "requests": {
+        "task": "patients.tasks.watch_requests",
+        "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
     "licences": {
         "task": "doctors.tasks.look_at_licences",

@@ -16,6 +16,7 @@ from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.models import Doctor
 from doctors.queries import standing
+from patients import queries
 from patients.models import Allergy, Condition, Grant, Label, Patient, Proxy, TimelineEntry
 from telemed.accounts.context import me
 from telemed.accounts.models import IdentityCheck
@@ -141,7 +142,7 @@ def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
     return {
         "patient": found, "whole": whole, "marked": set(Label.objects.filter(patient=found).values_list("source_id", flat=True)),
         "checked": IdentityCheck.objects.holding(clock.now()).filter(user=found.user_id).first(),
-        "has_proxies": Proxy.objects.open().filter(patient=found).exists(),
+        "beside": queries.beside(found.pk), "has_proxies": Proxy.objects.open().filter(patient=found).exists(),
         "allergies": Allergy.objects.filter(patient=found, ended_at=None),
         "conditions": conditions,
         "timeline": TimelineEntry.objects.filter(patient=found).exclude(kind=TimelineEntry.Kind.RECEIPT).order_by("-at")[:20] if whole else [],

@@ -65,6 +65,8 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         )
     now = clock.now()
     context = {
+        "beside": queries.beside(appointment.patient_id), "about": f"visit:{appointment.pk}",
+        "ask_url": reverse("patients:ask") if own else reverse("patients:their-ask", args=[appointment.patient_id]),
         "appointment": appointment, "note": note, "prescriptions": prescriptions, "now": now, "stage": appointment.stage(now),
         "free_until": actions.free_until(appointment), "section": "visits", "own": own, "rights": rights, "away": _away(appointment, now),
         "may_read_reason": Proxy.Right.READ in rights or appointment.booked_by_id == user.pk,

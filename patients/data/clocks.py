@@ -59,7 +59,7 @@ CLOCKS = (
     Clock("house", frozenset(), EVERYTHING - {"concern"}, Span(days=30), Span(days=30), date(2026, 11, 25), "Rule of the house"),
     Clock("house", frozenset(), frozenset({"concern"}), Span(days=7), Span(days=14), date(2026, 11, 25), "Rule of the house: who worries hears soon"),
 )  # fmt: skip
-WARN = Span(days=5)  # rule of the house of 2026-11-25: how long before its end a clock warns,
+WARN = timedelta(days=5)  # rule of the house of 2026-11-25: how long before its end a clock warns,
 WARN_SHARE = 0.25  # or when this share of it is left, whichever is shorter
 
 
@@ -77,7 +77,7 @@ def named(rule: str, kind: str, received: datetime) -> Clock:
 
 def ahead(received: datetime, due: datetime) -> timedelta:
     """How long before its end the clock of a request warns."""
-    return min(timedelta(days=WARN.days), (due - received) * WARN_SHARE)
+    return min(WARN, (due - received) * WARN_SHARE)
 
 
 def _in(country: str, kind: str, day: date) -> Clock:

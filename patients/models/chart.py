@@ -47,6 +47,11 @@ class ChartItem(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def about(self) -> str:
+        """What a request about it calls it."""
+        return f"{self._meta.label_lower}:{self.pk}"
+
 
 class Allergy(ChartItem):
     """An allergy or intolerance (FHIR AllergyIntolerance)."""
@@ -116,3 +121,8 @@ class TimelineEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source_id}"
+
+    @property
+    def about(self) -> str:
+        """What a request about the thing behind this line calls it."""
+        return f"{self.kind}:{self.source_id}"

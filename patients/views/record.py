@@ -37,6 +37,8 @@ THINGS = {
     "accounts.user": gettext_lazy("the account"),
     "notifications.message": gettext_lazy("a message to you"),
     "patients.consent": gettext_lazy("the agreement"),
+    "patients.request": gettext_lazy("a request about the data"),
+    "patients.limit": gettext_lazy("what may be done with the data"),
     "patients.proxy": gettext_lazy("who may act"),
     "patients.invitation": gettext_lazy("an invitation to act"),
     "patients.family": gettext_lazy("a list of the family"),
@@ -95,7 +97,8 @@ def record(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse
         "patient": patient, "entries": found[:PAGE], "older": found[PAGE - 1].at if len(found) > PAGE else None, "kind": kind,
         "kinds": kinds, "allergies": Allergy.objects.for_user(user).standing().filter(patient=patient),
         "conditions": Condition.objects.for_user(user).standing().filter(patient=patient), "section": "record",
-        "own": own, "may_edit": rights >= {Proxy.Right.READ, Proxy.Right.BOOK}, "now": clock.now(),
+        "own": own, "beside": queries.beside(patient.pk), "may_edit": rights >= {Proxy.Right.READ, Proxy.Right.BOOK}, "now": clock.now(),
+        "ask_url": reverse("patients:ask") if own else reverse("patients:their-ask", args=[patient.pk]),
         "may_hide": own and Proxy.objects.open().filter(patient=patient).exists(),
     }  # fmt: skip
     return render(request, "patients/record.html", context)

@@ -80,6 +80,12 @@ def pick(mapping: Any, key: str) -> str:
 
 
 @register.filter
+def under(mapping: Any, key: str) -> Any:
+    """The list that a mapping keeps under ``key``, or an empty one."""
+    return mapping.get(key, ()) if mapping else ()
+
+
+@register.filter
 def language_names(codes: list[str]) -> str:
     """'English, Arabic' in the reader's language."""
     locale = speech.locale()
@@ -107,6 +113,7 @@ TONES = {
     "open": ("info", "clock"), "captured": ("success", "check"), "failed": ("danger", "circle-alert"), "refunded": ("neutral", "undo-2"),
     "applied": ("warning", "clock"), "verified": ("success", "badge-check"), "refused": ("danger", "x"), "suspended": ("danger", "pause"),
     "in_review": ("info", "search"), "asked": ("warning", "message-circle-question-mark"), "claimed": ("warning", "clock"), "revoked": ("danger", "x"),
+    "received": ("info", "clock"), "proposed": ("info", "users"), "granted": ("success", "check"), "withdrawn": ("neutral", "undo-2"),
 }  # fmt: skip
 
 
