@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
+    "telemed.portals.limits.Limits",
 ]
 ROOT_URLCONF = "telemed.urls"
 POLICY = ROOT / "telemed" / "policy.yaml"

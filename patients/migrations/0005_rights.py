@@ -7,6 +7,7 @@ import telemed.core.ids
 from django.conf import settings
 from django.db import migrations, models
 
+
 GUARD = """
 CREATE FUNCTION telemed_kept_not_used(whose uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -168,6 +169,9 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", telemed.core.fields.EncryptedTextField(subject="patient_id")),
                 ("since", models.DateTimeField()),
+                ("kept", telemed.core.fields.EncryptedJSONField(null=True, subject="patient_id")),
+                ("until", models.DateTimeField(null=True)),
+                ("shredded_at", models.DateTimeField(null=True)),
                 ("lifted_at", models.DateTimeField(null=True)),
                 (
                     "lifted_by",
@@ -343,6 +347,22 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="limit_lifted_by",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="limit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "erased"), ("lifted_at", None), ("until__isnull", False)),
+                    models.Q(
+                        models.Q(("kind", "erased"), _negated=True),
+                        ("kept__isnull", True),
+                        ("shredded_at", None),
+                        ("until", None),
+                    ),
+                    _connector="OR",
+                ),
+                name="limit_erased_until",
             ),
         ),
         migrations.RunSQL(GUARD, UNGUARD),

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from telemed.core.fields import EncryptedTextField
+from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 
 
@@ -38,6 +38,10 @@ class Limit(models.Model):
     reason = EncryptedTextField(subject="patient_id")
     since = models.DateTimeField()
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    # Of an erased patient: who they were, until when the law makes us keep what is left, and when its key was destroyed.
+    kept = EncryptedJSONField(subject="patient_id", null=True)  # {"name", "birth_date", "sex"}
+    until = models.DateTimeField(null=True)
+    shredded_at = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
     lifted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
@@ -52,6 +56,11 @@ class Limit(models.Model):
                 condition=models.Q(lifted_at=None, lifted_by=None)
                 | models.Q(lifted_at__isnull=False, lifted_by__isnull=False),
                 name="limit_lifted_by",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="erased", until__isnull=False, lifted_at=None)
+                | ~models.Q(kind="erased") & models.Q(until=None, kept__isnull=True, shredded_at=None),
+                name="limit_erased_until",
             ),
         ]
 

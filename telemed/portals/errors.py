@@ -9,15 +9,15 @@ from telemed.core import problems
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _say(request, 400, "bad_request", _("We did not understand that"), _("Go back and try again."))
+    return say(request, 400, "bad_request", _("We did not understand that"), _("Go back and try again."))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _say(request, 403, "forbidden", _("You may not open this"), _("If you think you should, ask the clinic."))
+    return say(request, 403, "forbidden", _("You may not open this"), _("If you think you should, ask the clinic."))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _say(
+    return say(
         request,
         404,
         "not_found",
@@ -35,7 +35,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without its token: an old tab, or cookies that were cleared."""
-    return _say(
+    return say(
         request,
         403,
         "stale_form",
@@ -44,7 +44,8 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
-def _say(request: HttpRequest, status: int, code: str, title: str, advice: str) -> HttpResponse:
+def say(request: HttpRequest, status: int, code: str, title: str, advice: str) -> HttpResponse:
+    """The page of an error, or the problem for a program."""
     if problems.wants_json(request):
         return problems.page(code, status, f"{title}. {advice}")
     return render(
