@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from adminops import identity, verification, views
-from adminops.compliance import requests
+from adminops.compliance import kept, requests
 from adminops.compliance import views as compliance
 from adminops.rights import views as rights
 from adminops.support import views as support
@@ -76,6 +76,7 @@ class Site(AdminSite):
             ("help/", support.sessions, "help"), ("help/<uuid:help_id>/end/", support.end, "help-end"),
             ("emergencies/", compliance.queue, "emergencies"), ("emergencies/<uuid:access_id>/", compliance.review, "emergency"),
             ("requests/", requests.queue, "requests"), ("requests/<uuid:request_id>/", requests.answer, "request"),
+            ("kept/", kept.records, "kept"), ("kept/<uuid:limit_id>/", kept.record, "kept-record"),
         ]  # fmt: skip
         return [path(route, self.admin_view(view), {"site": self}, name=name) for route, view, name in pages]
 

@@ -40,6 +40,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "patients.emergencyaccess": ("doctor__doctor__clinic",),
     "patients.grant": ("user__memberships__clinic",),
     "patients.invitation": ("patient__registrations__clinic",),
+    "patients.limit": ("patient__registrations__clinic",),
     "patients.patient": ("registrations__clinic",),
     "patients.privacyrequest": ("patient__registrations__clinic",),
     "patients.proxy": ("patient__registrations__clinic",),

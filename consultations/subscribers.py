@@ -1,10 +1,13 @@
 """Who is told what when something happens to a visit or a prescription. The words are neutral: they reach lock screens
 and shared mailboxes."""
 
+from contextlib import suppress
+
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from consultations.actions import visits
 from consultations.invites import both, calendar_file, patient_link, side, when
 from consultations.models import Appointment, Prescription
 from doctors.models import Doctor
@@ -157,3 +160,12 @@ def _booked(appointment: Appointment, person: User) -> tuple[str, str]:
 def _invitation(appointment: Appointment, person: User, link: str, *, moved: bool = False) -> dict[str, str]:
     text = calendar_file(appointment, tz=clock.zone(person.time_zone), link=link, now=clock.now(), moved=moved)
     return {"name": "appointment.ics", "type": "text/calendar", "content": text}
+
+
+@events.on("patients.patient.erased")
+def cancel_what_is_booked(event: Event) -> None:
+    """Whoever deleted their account does not come any more; the doctor hears it, and money goes back as for any other visit."""
+    now = clock.now()
+    for row in Appointment.objects.filter(patient_id=event.entity_id).upcoming(now):
+        with suppress(visits.TooLate):
+            visits.cancel(row, by=User.objects.get(pk=event.by_id), now=now)

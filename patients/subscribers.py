@@ -106,8 +106,6 @@ ANSWERED = ("patients.privacyrequest.granted", "patients.privacyrequest.refused"
 @events.on("patients.privacyrequest.received", "patients.privacyrequest.extended", *ANSWERED)
 def tell_who_asked(event: Event) -> None:
     row = PrivacyRequest.objects.select_related("asked_by", "patient").get(pk=event.entity_id)
-    if event.name in ANSWERED and not row.asked_by.is_active:
-        return  # their account is deleted, and with it the address
     with outbox.speaking(row.asked_by):
         day = {"day": clock.day(row.due_at, clock.zone(row.asked_by.time_zone))}
         if event.name in ANSWERED:

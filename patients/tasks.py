@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from patients.actions import majority, requests
+from patients.actions import erasure, majority, requests
 from telemed.core import audit, clock
 
 
@@ -16,3 +16,10 @@ def come_of_age() -> None:
 def watch_requests() -> None:
     with audit.origin("task"):
         requests.watch(clock.now())
+
+
+@shared_task
+def end_of_time() -> None:
+    """What the law made us keep is destroyed when its time is over."""
+    with audit.origin("task"):
+        erasure.end_of_time(clock.now())

@@ -403,6 +403,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "patients.tasks.watch_requests",
         "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
     },
+    "end-of-time": {"task": "patients.tasks.end_of_time", "schedule": timedelta(hours=1)},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
     "licences": {
         "task": "doctors.tasks.look_at_licences",

@@ -12,9 +12,11 @@ from billing.models import Payment
 from consultations.models import Appointment, Consultation, Prescription
 from doctors.actions import application
 from doctors.models import Doctor
+from patients.actions import requests
 from patients.models import Patient
 from telemed.accounts.models import DeviceSession, User
 from telemed.core.uploads import Upload
+from tests import cast
 from tests.conftest import Browse
 
 
@@ -50,6 +52,7 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
         "prescription_id": draft.pk,
         "payment_id": paid.pk,
         "item_id": amira.allergies.get().pk,
+        "request_id": requests.open("access", amira, "Everything", by=cast.user_of(amira), now=now).pk,
         "session_id": DeviceSession.objects.create(
             name="amira", user=amira.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
         ).pk,

@@ -14,7 +14,7 @@ from consultations.models import Appointment, Consultation, Prescription
 from doctors.actions import application, desk, review
 from doctors.models import Doctor
 from doctors.states import DoctorState
-from patients.actions import family, invitations
+from patients.actions import family, invitations, requests
 from patients.models import Grant, Patient, Proxy
 from telemed.accounts import policy
 from telemed.accounts.actions import identity
@@ -31,7 +31,7 @@ OF_VISITS = (
     "consultations.appointment", "consultations.participant", "billing.payment", "patients.timelineentry", "patients.patient",
     "patients.proxy", "patients.invitation", "patients.allergy", "accounts.devicesession",
 )  # fmt: skip
-OWN = (*OF_VISITS, OWN_PASSKEY)
+OWN = (*OF_VISITS, OWN_PASSKEY, "patients.privacyrequest")
 OF_DOCTORS = (
     "consultations.appointment", "consultations.participant", "consultations.consultation", "consultations.prescription",
     "doctors.doctor", "doctors.document", "patients.patient", "patients.allergy",
@@ -82,8 +82,9 @@ def _thing(owner: str, visit: Appointment, names: tuple[str, ...], now: datetime
     browser = DeviceSession.objects.create(
         name=owner, user=patient.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
     )
+    wish = requests.open("access", patient, f"All about {names[0]}", by=patient.user, now=now)
     ids = {
-        "session_id": browser.pk, "proxy_id": cast.proxy(patient, friend.user, "read", now=now).pk, "invitation_id": asked.pk, "passkey_id": phone.pk,
+        "request_id": wish.pk, "session_id": browser.pk, "proxy_id": cast.proxy(patient, friend.user, "read", now=now).pk, "invitation_id": asked.pk, "passkey_id": phone.pk,
         "document_id": paper.pk, "check_id": proof.pk, "item_id": patient.allergies.get().pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
         "payment_id": paid.pk, "doctor_id": doctor.pk, "slug": doctor.slug, "object_id": patient.pk, "user_id": patient.user_id, "number": 0,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 (migration 0005): here a limit is set and lifted."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -35,12 +36,19 @@ class Erased(Refusal):
 
 @transaction.atomic
 def put(
-    patient: Patient, kind: str, *, reason: str, by: User, now: datetime, request: PrivacyRequest | None = None
+    patient: Patient,
+    kind: str,
+    *,
+    reason: str,
+    by: User,
+    now: datetime,
+    request: PrivacyRequest | None = None,
+    **facts: Any,
 ) -> Limit:
     """Set a limit. Setting it twice changes nothing."""
     row, new = Limit.objects.get_or_create(
         patient=patient, kind=kind, lifted_at=None,
-        defaults={"reason": reason, "request": request, "since": now, "set_by": by},
+        defaults={"reason": reason, "request": request, "since": now, "set_by": by, **facts},
     )  # fmt: skip
     if new:
         audit.record("create", "patients.limit", row.pk, by=by, patient_id=patient.pk, purpose="HOPERAT", outcome=kind)
@@ -59,3 +67,9 @@ def lift(row: Limit, *, by: User, now: datetime) -> None:
         "update", "patients.limit", row.pk, by=by, patient_id=row.patient_id, purpose="HOPERAT", outcome=row.kind
     )
     events.publish("patients.limit.lifted", row.pk, by=by.pk, now=now)
+
+
+def end(patient: Patient, kind: str, *, by: User, now: datetime) -> None:
+    """Lift it if it stands."""
+    for row in Limit.objects.standing(kind).filter(patient=patient):
+        lift(row, by=by, now=now)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from patients import queries
-from patients.actions import limits
+from patients.actions import erasure, limits
 from patients.data import clocks
 from patients.models import Addendum, Limit, Patient, PrivacyRequest, RequestMessage
 from patients.states import RequestState
@@ -152,6 +152,7 @@ def _second(row: PrivacyRequest, *, agree: bool, by: User, now: datetime) -> Non
         _move(row, RequestState.RECEIVED, by, now, proposed_by_id=None, decision=None)
         return
     _move(row, RequestState.GRANTED, by, now, decided_by_id=by.pk, answered_at=now)
+    erasure.carry_out(row.patient, request=row, by=by, now=now)
 
 
 def _move(row: PrivacyRequest, to: str, by: User, now: datetime, **changes: Any) -> None:

@@ -38,6 +38,7 @@ THINGS = {
     "notifications.message": gettext_lazy("a message to you"),
     "patients.consent": gettext_lazy("the agreement"),
     "patients.request": gettext_lazy("a request about the data"),
+    "patients.kept": gettext_lazy("what the law keeps"),
     "patients.limit": gettext_lazy("what may be done with the data"),
     "patients.proxy": gettext_lazy("who may act"),
     "patients.invitation": gettext_lazy("an invitation to act"),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from patients import queries
 from patients.access import patient_user, record_of
-from patients.actions import limits
+from patients.actions import erasure, limits
 from patients.actions import requests as actions
 from patients.forms.requests import AskForm, DisagreeForm, SayForm
 from patients.models import Limit, Patient, PrivacyRequest
@@ -73,6 +73,7 @@ def ask(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse:
     context = {
         "patient": patient, "own": patient.user_id == user.pk, "kind": kind, "what": RIGHTS[kind][1], "form": form,
         "hint": RIGHTS[kind][2], "thing": thing, "section": "account", "back": _list_url(patient, user.pk),
+        "until": erasure.time_of(patient, clock.now()) if kind == Kind.ERASURE else None,
     }  # fmt: skip
     return render(request, "patients/requests/ask.html", context, status=422 if form.errors else 200)
 

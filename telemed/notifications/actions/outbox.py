@@ -20,6 +20,8 @@ LEASE = timedelta(seconds=60)
 GRACE = timedelta(seconds=15)
 PATIENCE = 8  # attempts, over about an hour
 SECRET_KINDS = frozenset({"code"})  # their words are worthless to us and dangerous to keep once they are sent
+LAST_KINDS = frozenset({"account.erased"})  # nothing is kept of whom they went to
+NOWHERE = ".invalid"  # where addresses of closed accounts lead (RFC 2606)
 
 logger = logging.getLogger("telemed.outbox")
 
@@ -54,6 +56,8 @@ def send(
 ) -> None:
     """Tell a person once: the same ``key`` again changes nothing. By default in the inbox and where they can be reached."""
     reachable = {Message.Channel.EMAIL: to.email, Message.Channel.SMS: to.phone, Message.Channel.INBOX: ""}
+    if (to.email or "").endswith(NOWHERE):
+        return
     outside = Message.Channel.EMAIL if to.email else Message.Channel.SMS
     rows = [
         _row(
@@ -94,7 +98,9 @@ def deliver(message_id: UUID, *, now: datetime) -> bool:
     message.state, message.sent_at, message.error = Message.State.SENT, now, ""
     if message.kind in SECRET_KINDS and not settings.DEMO:
         message.body = message.subject = ""
-    message.save(update_fields=["state", "sent_at", "receipt", "error", "body", "subject"])
+    if message.kind in LAST_KINDS:
+        message.address = None
+    message.save(update_fields=["state", "sent_at", "receipt", "error", "body", "subject", "address"])
     return True
 
 

@@ -1,0 +1,62 @@
+"""What the law makes us keep of people who left: for the keepers of records, and nobody else. Every look is logged."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import permission_required
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from adminops import shell
+from adminops.within import within
+from patients.actions import erasure
+from patients.models import Limit
+from telemed.accounts.context import me
+from telemed.core import audit, clock
+from telemed.core.fields import EncryptedField
+
+READS = permission_required("adminops.read_retained", raise_exception=True)
+
+
+def _left(request: HttpRequest) -> Any:
+    rows = Limit.objects.standing(Limit.Kind.ERASED).filter(shredded_at=None).select_related("patient")
+    return within(rows, me(request))
+
+
+@READS
+@require_GET
+def records(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
+    """Whose record is kept, and until when."""
+    rows = _left(request).order_by("until")
+    audit.record("read", "patients.kept", by=me(request), purpose="HOPERAT")
+    context = {"title": _("Kept records"), "rows": rows[:200], "now": clock.now()}
+    return shell.page(request, site, "admin/kept/list.html", context)
+
+
+@READS
+@require_GET
+@transaction.atomic
+def record(request: HttpRequest, *, limit_id: UUID, site: AdminSite) -> HttpResponse:
+    """One record, as it was written."""
+    row = get_object_or_404(_left(request), pk=limit_id)
+    audit.record("read", "patients.kept", row.pk, by=me(request), patient_id=row.patient_id, purpose="HOPERAT")
+    tables = [
+        (rows.model._meta.verbose_name_plural, [list(_facts(item)) for item in rows[:500]])
+        for _said, rows in erasure.kept_rows(row.patient)
+    ]
+    context = {"title": _("Kept record"), "row": row, "tables": [(name, items) for name, items in tables if items]}
+    return shell.page(request, site, "admin/kept/one.html", context)
+
+
+def _facts(item: models.Model) -> Iterator[tuple[str, Any]]:
+    """What a row says: its encrypted words and its days."""
+    for field in item._meta.concrete_fields:
+        if isinstance(field, EncryptedField | models.DateTimeField | models.DateField):
+            value = getattr(item, field.attname)
+            if value:
+                yield str(field.verbose_name), value

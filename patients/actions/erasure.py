@@ -1,0 +1,193 @@
+"""Deleting what may go and keeping, out of everybody's sight, what a law makes us keep, until its time is over. What happens to
+each table stands in telemed/privacy.yaml."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models import ProtectedError, RestrictedError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from patients import queries
+from patients.actions import limits
+from patients.data import retention
+from patients.models import Allergy, Condition, Grant, Limit, Patient, PrivacyRequest, Proxy, TimelineEntry
+from telemed.accounts.actions import closing
+from telemed.accounts.models import IdentityCheck, User
+from telemed.core import audit, crypto, datamap, events, files, realtime
+from telemed.core.models import StoredFile
+from telemed.core.problems import Refusal
+from telemed.notifications.actions import outbox
+from telemed.notifications.actions.outbox import Notice
+from telemed.notifications.models import Message
+
+Rows = models.QuerySet[Any]
+FORGOTTEN = ("birth_date", "sex", "address", "emergency_contact", "own_address")
+
+
+class Held(Refusal):
+    code = "legal_hold"
+    sentence = gettext_lazy(
+        "A legal hold forbids to delete anything of this patient. Lift it first, or refuse the request."
+    )
+
+
+@transaction.atomic
+def carry_out(patient: Patient, *, request: PrivacyRequest, by: User, now: datetime) -> Limit:
+    """Delete what may go, today; what must be kept is read by nobody but the keepers of records, until its time is over. Raises Held."""
+    if Limit.objects.standing(Limit.Kind.HOLD).filter(patient=patient).exists():
+        raise Held
+    limits.end(patient, Limit.Kind.RESTRICTED, by=by, now=now)  # it would forbid the deleting, too
+    kept = {
+        "name": patient.name,
+        "birth_date": patient.birth_date and patient.birth_date.isoformat(),
+        "sex": patient.sex,
+    }
+    until = time_of(patient, now)
+    _say_goodbye(patient, until, now)
+    _end_access(patient, now)
+    _forget_files(patient.user)
+    _delete(list(_to_delete(patient)))
+    _forget(patient)
+    if patient.user:
+        crypto.destroy(f"user:{patient.user.pk}")
+        closing.close(patient.user, by=by, now=now)
+    row = limits.put(
+        patient,
+        Limit.Kind.ERASED,
+        reason=request.decision or "",
+        request=request,
+        by=by,
+        now=now,
+        kept=kept,
+        until=until,
+    )
+    audit.record("delete", "patients.patient", patient.pk, by=by, patient_id=patient.pk, purpose="PATRQT")
+    events.publish("patients.patient.erased", patient.pk, by=by.pk, now=now)
+    return row
+
+
+def time_of(patient: Patient, now: datetime) -> datetime:
+    """Until when what a law protects is kept: counted from what was last written."""
+    dates = [patient.created_at]
+    for rows, name in (
+        (Allergy, "recorded_at"),
+        (Condition, "recorded_at"),
+        (TimelineEntry, "at"),
+        (Grant, "opened_at"),
+    ):
+        last = rows._base_manager.filter(patient=patient).aggregate(last=models.Max(name))["last"]
+        dates += [min(last, now)] if last else []
+    countries = queries.countries_of(patient)
+    whats = (retention.CLINICAL, retention.FINANCIAL)
+    born = {retention.CLINICAL: patient.birth_date}
+    return max(retention.until(what, countries, max(dates), born=born.get(what)) for what in whats)
+
+
+def end_of_time(now: datetime) -> int:
+    """Destroy the keys of what need not be kept any more: it is unreadable from then on, in every copy. Returns how many."""
+    held = Limit.objects.standing(Limit.Kind.HOLD).values("patient_id")
+    due = Limit.objects.standing(Limit.Kind.ERASED).filter(until__lte=now, shredded_at=None)
+    rows = list(due.exclude(patient_id__in=held)[:100])
+    for row in rows:
+        _shred(row, now)
+    return len(rows)
+
+
+@transaction.atomic
+def _shred(row: Limit, now: datetime) -> None:
+    if not Limit.objects.filter(pk=row.pk, shredded_at=None).update(shredded_at=now):
+        return
+    audit.record("delete", "patients.kept", row.pk, by=None, patient_id=row.patient_id, purpose="HOPERAT")
+    crypto.destroy(f"patient:{row.patient_id}")
+
+
+def _say_goodbye(patient: Patient, until: datetime, now: datetime) -> None:
+    """The last mail, while the address is still known; the row of the mail forgets it once it is sent."""
+    person = patient.user
+    if person is None:
+        return
+    channel = Message.Channel.EMAIL if person.email else Message.Channel.SMS
+    with outbox.speaking(person):
+        words = _(
+            "Your account and your data are deleted. What the law makes us keep is used by nobody, and is destroyed in %(year)s."
+        )
+        notice = Notice(_("Your data is deleted"), words % {"year": until.year})
+    outbox.send_to(
+        person.email or person.phone or "", channel, notice, kind="account.erased", key=f"erased:{patient.pk}",
+        language=person.language, now=now,
+    )  # fmt: skip
+
+
+def _end_access(patient: Patient, now: datetime) -> None:
+    """Nobody acts for them, they act for nobody, and no doctor has the chart open."""
+    Grant.objects.filter(patient=patient, closed_at=None).update(closed_at=now)
+    mine = models.Q(patient=patient) | models.Q(user_id=patient.user_id or patient.pk)
+    for row in Proxy.objects.filter(mine, closed_at=None):
+        Proxy.objects.filter(pk=row.pk).update(closed_at=now, ending=Proxy.Ending.REVOKED)
+        realtime.look_again(row.user_id)
+
+
+def _forget_files(user: User | None) -> None:
+    """The pictures that prove who they are, and whatever else belongs to the account and not to the record."""
+    if user is None:
+        return
+    checks = IdentityCheck.objects.filter(user=user)
+    owners = {f"user:{user.pk}", *(check.pictures for check in checks)}
+    checks.update(document=None, selfie=None)
+    for file in StoredFile.objects.filter(owner__in=owners):
+        transaction.on_commit(partial(files.destroy, file), robust=True)
+
+
+def _to_delete(patient: Patient) -> Iterator[Rows]:
+    for row in datamap.rows():
+        if row.erase == "delete" and (rows := rows_about(row, patient)) is not None:
+            yield rows
+
+
+def kept_rows(patient: Patient) -> Iterator[tuple[datamap.Row, Rows]]:
+    """What a law makes us keep, table by table."""
+    for row in datamap.rows():
+        if row.erase in ("clinical", "financial") and (rows := rows_about(row, patient)) is not None:
+            yield row, rows
+
+
+def rows_about(row: datamap.Row, patient: Patient) -> Rows | None:
+    """The rows of one table that are about the patient, or about their account."""
+    rows: Rows = apps.get_model(row.label)._base_manager.all()
+    kind, _colon, path = row.about.rpartition(":")
+    if row.about == "nobody" or (kind == "user" and patient.user_id is None):
+        return None
+    if kind == "user":
+        return rows.filter(**{path if path != "self" else "pk": patient.user_id})
+    return rows.filter(**{row.about if row.about != "self" else "pk": patient.pk})
+
+
+def _delete(waiting: list[Rows]) -> None:
+    """Delete all of them, those that others point to after the others."""
+    while waiting:
+        left = [rows for rows in waiting if not _gone(rows)]
+        if len(left) == len(waiting):
+            raise RuntimeError(f"what may go is held by what stays: {[rows.model.__name__ for rows in left]}")
+        waiting = left
+
+
+def _gone(rows: Rows) -> bool:
+    try:
+        with transaction.atomic():
+            rows.delete()
+    except (ProtectedError, RestrictedError):
+        return False
+    return True
+
+
+def _forget(patient: Patient) -> None:
+    """Who they were. What is shown instead of the name belongs to the house, so that it stays readable when their key is gone."""
+    field: Any = Patient._meta.get_field("name")
+    shown = crypto.seal(_("Deleted account").encode(), subject=crypto.HOUSE, aad=crypto.bound(field.place, patient.pk))
+    Patient.objects.filter(pk=patient.pk).update(name=shown, **dict.fromkeys(FORGOTTEN))
+    patient.refresh_from_db()
