@@ -165,7 +165,8 @@ def _invitation(appointment: Appointment, person: User, link: str, *, moved: boo
 @events.on("patients.patient.erased")
 def cancel_what_is_booked(event: Event) -> None:
     """Whoever deleted their account does not come any more; the doctor hears it, and money goes back as for any other visit."""
-    now = clock.now()
+    assert event.by_id, "a person agreed to it"
+    by, now = User.objects.get(pk=event.by_id), clock.now()
     for row in Appointment.objects.filter(patient_id=event.entity_id).upcoming(now):
         with suppress(visits.TooLate):
-            visits.cancel(row, by=User.objects.get(pk=event.by_id), now=now)
+            visits.cancel(row, by=by, now=now)

@@ -23,3 +23,4 @@ def end_of_time() -> None:
     """What the law made us keep is destroyed when its time is over."""
     with audit.origin("task"):
         erasure.end_of_time(clock.now())
+        erasure.forget_old_mail(clock.now())

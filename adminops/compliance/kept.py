@@ -47,7 +47,7 @@ def record(request: HttpRequest, *, limit_id: UUID, site: AdminSite) -> HttpResp
     audit.record("read", "patients.kept", row.pk, by=me(request), patient_id=row.patient_id, purpose="HOPERAT")
     tables = [
         (rows.model._meta.verbose_name_plural, [list(_facts(item)) for item in rows[:500]])
-        for _said, rows in erasure.kept_rows(row.patient)
+        for rows in erasure.kept_rows(row.patient)
     ]
     context = {"title": _("Kept record"), "row": row, "tables": [(name, items) for name, items in tables if items]}
     return shell.page(request, site, "admin/kept/one.html", context)

@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.apps import apps
 from django.db import models, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from patients.actions import limits
 from patients.data import retention
 from patients.models import Allergy, Condition, Grant, Limit, Patient, PrivacyRequest, Proxy, TimelineEntry
 from telemed.accounts.actions import closing
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import IdentityCheck, User
 from telemed.core import audit, crypto, datamap, events, files, realtime
 from telemed.core.models import StoredFile
@@ -48,13 +48,13 @@ def carry_out(patient: Patient, *, request: PrivacyRequest, by: User, now: datet
         "sex": patient.sex,
     }
     until = time_of(patient, now)
-    _say_goodbye(patient, until, now)
     _end_access(patient, now)
     _forget_files(patient.user)
-    _delete(list(_to_delete(patient)))
+    _forget_mail(patient)
+    _delete(list(_rows(patient, "delete")))
     _forget(patient)
+    _say_goodbye(patient, until, now)
     if patient.user:
-        crypto.destroy(f"user:{patient.user.pk}")
         closing.close(patient.user, by=by, now=now)
     row = limits.put(
         patient,
@@ -139,32 +139,38 @@ def _forget_files(user: User | None) -> None:
     checks = IdentityCheck.objects.filter(user=user)
     owners = {f"user:{user.pk}", *(check.pictures for check in checks)}
     checks.update(document=None, selfie=None)
+    for owner in owners:
+        crypto.destroy(owner)
     for file in StoredFile.objects.filter(owner__in=owners):
         transaction.on_commit(partial(files.destroy, file), robust=True)
 
 
-def _to_delete(patient: Patient) -> Iterator[Rows]:
-    for row in datamap.rows():
-        if row.erase == "delete" and (rows := rows_about(row, patient)) is not None:
-            yield rows
+def _forget_mail(patient: Patient) -> None:
+    """Codes and invitations went to addresses, not to accounts: those of this person are found by opening each."""
+    addresses = {row.address for row in patient.invitations.all()} | {patient.own_address}
+    if patient.user:
+        addresses |= {patient.user.email, patient.user.phone}
+    mine = [row.pk for row in Message.objects.filter(user=None).iterator() if row.address and row.address in addresses]
+    Message.objects.filter(pk__in=mine).delete()
 
 
-def kept_rows(patient: Patient) -> Iterator[tuple[datamap.Row, Rows]]:
+def forget_old_mail(now: datetime) -> None:
+    """What went to addresses is kept as long as other logs of sign-ins, and no longer."""
+    logs = retention.rule(retention.LOGS, the_clinic().country, now.date())
+    found = Message.objects.filter(user=None, created_at__lt=now - logs.at_least.length)
+    Message.objects.filter(pk__in=found.values("pk")[:1000]).delete()
+
+
+def kept_rows(patient: Patient) -> Iterator[Rows]:
     """What a law makes us keep, table by table."""
-    for row in datamap.rows():
-        if row.erase in ("clinical", "financial") and (rows := rows_about(row, patient)) is not None:
-            yield row, rows
+    return _rows(patient, retention.CLINICAL, retention.FINANCIAL)
 
 
-def rows_about(row: datamap.Row, patient: Patient) -> Rows | None:
-    """The rows of one table that are about the patient, or about their account."""
-    rows: Rows = apps.get_model(row.label)._base_manager.all()
-    kind, _colon, path = row.about.rpartition(":")
-    if row.about == "nobody" or (kind == "user" and patient.user_id is None):
-        return None
-    if kind == "user":
-        return rows.filter(**{path if path != "self" else "pk": patient.user_id})
-    return rows.filter(**{row.about if row.about != "self" else "pk": patient.pk})
+def _rows(patient: Patient, *kinds: str) -> Iterator[Rows]:
+    """The rows about this person in every table of which the data map says one of ``kinds``."""
+    for row in datamap.rows().values():
+        if row.erase in kinds:
+            yield row.of(patient.pk, patient.user_id)
 
 
 def _delete(waiting: list[Rows]) -> None:

@@ -20,6 +20,12 @@ class Span:
     days: int = 0
     hours: int = 0
 
+    @property
+    def length(self) -> timedelta:
+        """Of a span without months, which are of different length."""
+        assert not self.months
+        return timedelta(days=self.days, hours=self.hours)
+
     def after(self, moment: datetime) -> datetime:
         """A month ends on the same day of the next one, or on its last day (Regulation 1182/71, article 3)."""
         month = moment.month - 1 + self.months
@@ -56,10 +62,10 @@ CLOCKS = (
         "Digital Personal Data Protection Rules 2025, rule 14(3), in force eighteen months after 14 November 2025",
     ),
     # What no law gives a clock gets one of ours.
-    Clock("house", frozenset(), EVERYTHING - {"concern"}, Span(days=30), Span(days=30), date(2026, 11, 25), "Rule of the house"),
-    Clock("house", frozenset(), frozenset({"concern"}), Span(days=7), Span(days=14), date(2026, 11, 25), "Rule of the house: who worries hears soon"),
+    Clock("house", frozenset(), EVERYTHING - {"concern"}, Span(days=30), Span(days=30), date(2026, 11, 1), "Rule of the house"),
+    Clock("house", frozenset(), frozenset({"concern"}), Span(days=7), Span(days=14), date(2026, 11, 1), "Rule of the house: who worries hears soon"),
 )  # fmt: skip
-WARN = timedelta(days=5)  # rule of the house of 2026-11-25: how long before its end a clock warns,
+WARN = timedelta(days=5)  # rule of the house of 2026-11-01: how long before its end a clock warns,
 WARN_SHARE = 0.25  # or when this share of it is left, whichever is shorter
 
 
