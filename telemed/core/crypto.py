@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
 
-from telemed.core import kms
+from telemed.core import kms, tombstones
 from telemed.core.datakeys import DataKey
 from telemed.core.ids import uuid7
 
@@ -32,7 +32,13 @@ CACHE_KEYS = 4096
 
 
 class Tampered(Exception):
-    """A stored value that does not open: changed, moved, or its key destroyed. Never shown as data."""
+    """A stored value that does not open: changed, moved, or its key destroyed. Never shown as data.
+
+    ``place`` ("model.field" or a kind of file) and ``row`` say where, as far as it is known.
+    """
+
+    place = ""
+    row = ""
 
 
 class Keyring:
@@ -145,9 +151,13 @@ def open_sealed(envelope: bytes, *, aad: bytes) -> bytes:
         raise Tampered("the value does not open in this place") from error
 
 
-def destroy(subject: str) -> None:
-    """Drop every key of ``subject``: what is sealed for it opens never again, in no copy that is kept without the keys."""
-    DataKey.objects.filter(subject=subject).delete()
+def destroy(subject: str, *, by: UUID | None = None, reason: str = "retention") -> None:
+    """Drop every key of ``subject``: what is sealed for it opens never again. The tombstone, written in the same
+    transaction and kept outside the database too, makes that true in restored backups as well.
+
+    by: the person with the authority, None for a rule of the platform. reason: a word, like "erasure" or "retention".
+    """
+    tombstones.bury(subject, by=by, reason=reason)
     transaction.on_commit(keyring.forget)
 
 

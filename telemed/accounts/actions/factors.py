@@ -61,8 +61,7 @@ def begin(user: User) -> AuthenticatorApp:
     """The app that is being set up; opened again it shows the same secret."""
     device = AuthenticatorApp.objects.filter(user=user, confirmed=False).first()
     if device is None:
-        device = AuthenticatorApp(user=user, name="authenticator", confirmed=False)
-        device.seal(secrets.token_bytes(20))
+        device = AuthenticatorApp(user=user, name="authenticator", confirmed=False, sealed=secrets.token_bytes(20))
         device.save(force_insert=True)
     return device
 
