@@ -12,7 +12,6 @@ from telemed.core import crypto
 from telemed.core.datakeys import DataKey
 from telemed.core.fields import EncryptedField, Sealed
 
-INDEX = "index:"  # subjects of keys that hash instead of sealing
 RETIRED = (
     "IN (SELECT uuid_send(id) FROM core_datakey WHERE retired_at IS NOT NULL AND NOT starts_with(subject, 'index:'))"
 )
@@ -79,7 +78,7 @@ def envelopes(row: models.Model, fields: tuple[EncryptedField, ...]) -> Iterator
 
 def retired() -> "models.QuerySet[DataKey]":
     """Data keys that only open."""
-    return DataKey.objects.filter(retired_at__isnull=False).exclude(subject__startswith=INDEX)
+    return DataKey.objects.filter(retired_at__isnull=False).exclude(subject__startswith=crypto.INDEX)
 
 
 def key_of(value: Sealed) -> UUID | None:

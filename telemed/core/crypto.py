@@ -27,6 +27,7 @@ from telemed.core.ids import uuid7
 VERSION = b"\x01"
 MINIMUM = 1 + 16 + 12 + 16
 HOUSE = "house"  # the subject of what belongs to no person
+INDEX = "index:"  # subjects of keys that hash instead of sealing
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 4096
 
@@ -58,6 +59,7 @@ class Keyring:
         self._lock = threading.Lock()
         self._keys: OrderedDict[bytes, Known] = OrderedDict()
         self._current: dict[str, tuple[float, bytes]] = {}
+        self._indexes: dict[str, tuple[float, list[Known]]] = {}
         self._wanted: set[bytes] = set()
         self._unsettled: set[UUID] = set()
 
@@ -80,7 +82,12 @@ class Keyring:
     def for_subject(self, subject: str) -> tuple[bytes, Known]:
         """The id and the key that new values of ``subject`` are sealed with; made on first use."""
         expires, current = self._current.get(subject, (0.0, b""))
-        if current and expires > (now := time.monotonic()) and (known := self._keys.get(current)) and known.expires > now:
+        if (
+            current
+            and expires > (now := time.monotonic())
+            and (known := self._keys.get(current))
+            and known.expires > now
+        ):
             return current, known
         row = DataKey.objects.filter(subject=subject, retired_at=None).first() or self._make(subject)
         known = self._remember(row.id.bytes, kms.root().unwrap(row.root, bytes(row.wrapped), subject))
@@ -89,8 +96,22 @@ class Keyring:
             self._settle(subject, row.id.bytes)
         return row.id.bytes, known
 
+    def for_index(self, label: str) -> list[Known]:
+        """The keys of an index, the one in use first; made on first use."""
+        expires, keys = self._indexes.get(label, (0.0, []))
+        if expires > time.monotonic():
+            return keys
+        subject = f"{INDEX}{label}"
+        rows = list(DataKey.objects.filter(subject=subject)) or [self._make(subject)]
+        rows.sort(key=lambda row: (row.retired_at is not None, -row.id.int))
+        keys = [Known(kms.root().unwrap(row.root, bytes(row.wrapped), subject)) for row in rows]
+        if rows[0].id not in self._unsettled:
+            self._indexes[label] = (time.monotonic() + CACHE_SECONDS, keys)
+        return keys
+
     def forget(self) -> None:
         with self._lock:
+            self._indexes.clear()
             self._keys.clear()
             self._current.clear()
             self._wanted.clear()
@@ -174,10 +195,10 @@ def digest(label: str, value: str) -> bytes:
 
     One key per ``label``. Only for values that cannot be guessed one by one from few possibilities without the key.
     """
-    return hmac.digest(_label_key(label), value.encode(), hashlib.sha256)[:16]
+    return digests(label, value)[0]
 
 
-def _label_key(label: str) -> bytes:
-    """A key for one purpose, fixed for the life of the installation."""
-    known = keyring.for_subject(f"index:{label}")[1]
-    return hmac.digest(known.key, label.encode(), hashlib.sha256)
+def digests(label: str, value: str) -> list[bytes]:
+    """``digest``, and what it was under the keys of ``label`` that are being replaced: to look up what was stored before."""
+    keys = [hmac.digest(known.key, label.encode(), hashlib.sha256) for known in keyring.for_index(label)]
+    return [hmac.digest(key, value.encode(), hashlib.sha256)[:16] for key in keys]

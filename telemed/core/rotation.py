@@ -6,7 +6,8 @@ opens until the last value was sealed anew, then it is deleted.
 A process may seal with a retired key for as long as it remembers it (crypto.CACHE_SECONDS), and a row that was read before
 may be written back by a slow transaction; so an old key goes only after SETTLE quiet seconds.
 
-Keys of indexes (subjects "index:…") are not among them: a keyed hash cannot be sealed anew, see ``crypto.digest``.
+Keys of indexes are apart, because a keyed hash cannot be sealed anew: the new key hashes, lookups accept the old one too
+(``crypto.digests``) until somebody who knows that nothing old is left drops it.
 """
 
 import secrets
@@ -83,7 +84,7 @@ def _begun() -> datetime | None:
 @transaction.atomic
 def _retire(began: datetime, batch: int) -> int:
     """The next subjects get a new key in the place of one from before ``began``."""
-    due = DataKey.objects.filter(retired_at=None, created_at__lte=began).exclude(subject__startswith=columns.INDEX)
+    due = DataKey.objects.filter(retired_at=None, created_at__lte=began).exclude(subject__startswith=crypto.INDEX)
     rows = list(due.select_for_update(skip_locked=True)[:batch])
     DataKey.objects.filter(id__in=[row.id for row in rows]).update(retired_at=timezone.now())
     fresh = [(row.subject, kms.root().wrap(secrets.token_bytes(32), row.subject)) for row in rows]
@@ -166,5 +167,25 @@ def _finish() -> int:
     """Delete the old keys. They were nobody's erasure, so they leave no tombstone."""
     with transaction.atomic():
         count, _ = columns.retired().delete()
+    crypto.keyring.forget()
+    return count
+
+
+@transaction.atomic
+def renew_index(label: str) -> int:
+    """A new key for what is hashed from now on. Returns how many keys lookups try; 0 when there is no such index."""
+    subject = f"{crypto.INDEX}{label}"
+    keys = DataKey.objects.select_for_update().filter(subject=subject)
+    if not keys.filter(retired_at=None).update(retired_at=timezone.now()):
+        return 0
+    root, wrapped = kms.root().wrap(secrets.token_bytes(32), subject)
+    DataKey.objects.create(subject=subject, root=root, wrapped=wrapped)
+    transaction.on_commit(crypto.keyring.forget)
+    return keys.count()
+
+
+def drop_index(label: str) -> int:
+    """What was hashed before the last ``renew_index`` is found no more. Returns how many keys went."""
+    count, _ = DataKey.objects.filter(subject=f"{crypto.INDEX}{label}", retired_at__isnull=False).delete()
     crypto.keyring.forget()
     return count

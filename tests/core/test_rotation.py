@@ -13,17 +13,21 @@ from typing import Any, Self
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, connections, transaction
+from django.test import Client
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from pytest_django import Settings
 
 from consultations.models import Appointment, Prescription, PrescriptionItem
 from patients.models import Allergy, Patient
+from telemed.accounts.actions import factors
 from telemed.accounts.models import User
-from telemed.core import columns, crypto, files, kms, rotation
+from telemed.core import columns, crypto, files, ids, kms, rotation
 from telemed.core.ids import uuid7
 from telemed.core.kms import keyfile
 from telemed.core.models import AuditEvent, DataKey, StoredFile
 from tests import cast
 from tests.consultations import desk_kit
+from tests.consultations.test_prescribing import code_of
 from tests.core.conftest import keys_at
 
 SECONDS = 3.0  # of traffic
@@ -155,6 +159,30 @@ def test_a_value_of_every_kind_is_sealed_anew(visit: Appointment, admin: User, n
     item = PrescriptionItem.objects.get()
     assert (item.dose["quantity"], Prescription.objects.get().advice) == ("28", "Stand up slowly.")
     assert rotation.remaining() == 0
+
+
+@pytest.mark.django_db
+def test_lookups_find_what_was_hashed_before_and_after_until_the_old_key_is_dropped(
+    visit: Appointment, admin: User, now: datetime, client: Client
+) -> None:
+    signed = desk_kit.signed(visit, now=now)
+    code = code_of(desk_kit.paper_of(signed))
+    box = StaticDevice.objects.create(user=admin, name="recovery")
+    for typed in ("ABCD EFGH", "JKMN PQRS"):
+        StaticToken.objects.create(device=box, token=factors.hidden(admin, typed))
+    for index in ("prescription-code", "recovery-code"):
+        call_command("rotate_keys", "index", index, by="admin@example.com", stdout=StringIO())
+    assert crypto.digest("prescription-code", ids.typed(code)) != bytes(signed.verification)
+    assert client.post("/rx/verify/", {"code": code}).status_code == 200
+    StaticToken.objects.create(device=box, token=factors.hidden(admin, "TVWX YZ23"))
+    assert factors.match(admin, "abcd efgh") == box
+    assert factors.match(admin, "tvwx yz23") == box
+    for index in ("prescription-code", "recovery-code"):
+        call_command("rotate_keys", "index", index, drop_old=True, by="admin@example.com", stdout=StringIO())
+    assert client.post("/rx/verify/", {"code": code}).status_code == 404
+    assert factors.match(admin, "jkmn pqrs") is None
+    with pytest.raises(CommandError, match="There are: .*recovery-code"):
+        call_command("rotate_keys", "index", "nonsense", by="admin@example.com")
 
 
 @pytest.mark.django_db

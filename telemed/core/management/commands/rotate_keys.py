@@ -5,20 +5,21 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from telemed.core import audit, kms, rotation
+from telemed.core import audit, crypto, kms, rotation
 from telemed.core.datakeys import DataKey
 from telemed.core.kms import keyfile
 from telemed.core.management.attended import Attended
 
 
 class Command(Attended):
-    help = "Wrap the data keys by the root key in use (root), or give every subject a new data key (data)."
+    help = "Wrap the data keys by the root key in use (root), give every subject a new data key (data), or hash anew (index)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("level", choices=("root", "data"))
+        parser.add_argument("level", choices=("root", "data", "index"))
+        parser.add_argument("index", nargs="?", default="", help="index: which one, like invitation-address")
         parser.add_argument("--new", action="store_true", help="root, with a key file: make a fresh root key first")
-        parser.add_argument("--drop-old", action="store_true", help="root, with a key file: then delete the old ones")
+        parser.add_argument("--drop-old", action="store_true", help="root in a file, index: delete the old ones")
         parser.add_argument(
             "--settle",
             type=float,
@@ -30,6 +31,8 @@ class Command(Attended):
     def work(self, *, by: Any, **options: Any) -> str:
         if options["level"] == "root":
             return self._root(by, new=options["new"], drop_old=options["drop_old"])
+        if options["level"] == "index":
+            return self._index(by, options["index"], drop_old=options["drop_old"])
         try:
             count = rotation.renew(self.say, settle=options["settle"])
         except rotation.Stuck as error:
@@ -51,3 +54,14 @@ class Command(Attended):
             keyfile.drop(path, gone)
             self.say(f"deleted from {path}: {', '.join(sorted(gone)) or 'nothing'}")
         return f"{count} data keys were wrapped anew; not one value was touched."
+
+    def _index(self, by: Any, label: str, *, drop_old: bool) -> str:
+        count = rotation.drop_index(label) if drop_old else rotation.renew_index(label)
+        if not count:
+            known = DataKey.objects.filter(subject__startswith=crypto.INDEX).values_list("subject", flat=True)
+            names = ", ".join(sorted({subject.removeprefix(crypto.INDEX) for subject in known})) or "none"
+            raise CommandError(f"Nothing to do for the index {label!r}. There are: {names}.")
+        audit.record(
+            "update", "core.indexkey", label, by=by, purpose="HOPERAT", outcome="dropped" if drop_old else "rotated"
+        )
+        return f"{count} old keys are gone." if drop_old else f"A new key hashes; lookups try {count}."
