@@ -41,6 +41,7 @@ prove: install-browser ## Show the promises under load and failure (ONLY=… pic
 
 lock: install-tests ## Turn the lists in pyproject.toml into files with versions and hashes
 	@$(compile) -o requirements.txt
+	@$(compile) --extra aws -c requirements.txt -o deploy/requirements-aws.txt
 	@$(compile) --extra test -c requirements.txt -o tests/requirements.txt
 
 install-tests: wanted = --tests

@@ -111,7 +111,7 @@ def picture(request: HttpRequest, *, check_id: UUID, which: str) -> HttpResponse
         patient_id=patient.pk if patient else None,
         purpose="HOPERAT",
     )
-    return files.respond(file)
+    return files.respond(file, request=request)
 
 
 def _decided(request: HttpRequest, row: IdentityCheck, form: DecisionForm) -> bool:

@@ -120,7 +120,7 @@ def document(request: HttpRequest, *, document_id: UUID) -> HttpResponseBase:
     """A doctor's paper. A picture is one that we drew ourselves, and a PDF opens in the reader of the browser."""
     row = get_object_or_404(Document.objects.select_related("file"), pk=document_id)
     audit.record("read", "doctors.document", row.pk, by=me(request), purpose="HOPERAT")
-    return files.respond(row.file)
+    return files.respond(row.file, request=request)
 
 
 def _act(request: HttpRequest, doctor: Doctor, act: Callable[[], object] | None) -> HttpResponse | None:

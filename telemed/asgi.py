@@ -13,6 +13,7 @@ pages = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 -- the apps must be loaded before routes import models
 
+from telemed.core import boot  # noqa: E402
 from telemed.core.sockets import signed_in  # noqa: E402
 from telemed.sockets import routes  # noqa: E402
 
@@ -53,5 +54,9 @@ class Origins(OriginValidator):
 
 
 application = ProtocolTypeRouter(
-    {"http": limited, "websocket": Origins(signed_in(URLRouter(routes)), settings.SOCKET_ORIGINS)}
+    {
+        "http": limited,
+        "websocket": Origins(signed_in(URLRouter(routes)), settings.SOCKET_ORIGINS),
+        "lifespan": boot.lifespan,
+    }
 )

@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, worker_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemed.settings")
 
@@ -15,6 +15,13 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _use_django_logging(**_: object) -> None:
     """Celery must not replace the handlers of settings.LOGGING."""
+
+
+@worker_init.connect
+def _only_when_ready(**_: object) -> None:
+    from telemed.core import boot
+
+    boot.check_before_fork()
 
 
 @worker_ready.connect

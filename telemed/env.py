@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import environ
@@ -80,3 +80,33 @@ def key32(name: str, value: str) -> bytes:
     if len(key) != 32:
         refuse(f"{name} is not a key: it must be 32 random bytes in base64 (openssl rand -base64 32).")
     return key
+
+
+def root_key(name: str, value: str, *, token: str) -> None:
+    """End the boot when ``value`` does not name a root key that ``core.kms`` can use."""
+    parts = url(name, value, {"file", "vault", "vault+http", "aws-kms"})
+    path = parts.path.strip("/")
+    match parts.scheme:
+        case "file" if not path:
+            refuse(f"{name}={value!r} names no file, like file:///etc/telemed/root.key.")
+        case "vault+http" if parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            refuse(f"{name}={value!r}: without TLS only Vault on this machine is spoken to; use vault://.")
+        case "vault" | "vault+http" if not parts.hostname or "/" not in path:
+            refuse(f"{name}={value!r} must name host, mount and key, like vault://vault.example:8200/transit/telemed.")
+        case "vault" | "vault+http" if not token:
+            refuse("VAULT_TOKEN is not set. It is the token that may encrypt and decrypt; see docs/configuration.md.")
+        case "aws-kms" if not parts.hostname or not path:
+            refuse(f"{name}={value!r} must name region and key, like aws-kms://eu-west-1/alias/telemed.")
+
+
+def storage(name: str, value: str) -> dict[str, Any]:
+    """An entry of Django's STORAGES for a folder (file://) or a bucket of any S3-compatible server (s3://)."""
+    parts = url(name, value, {"file", "s3"})
+    if parts.scheme == "file":
+        if not parts.path.strip("/"):
+            refuse(f"{name}={value!r} names no folder, like file:///srv/telemed/files.")
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": parts.path}}
+    if not parts.hostname:
+        refuse(f"{name}={value!r} names no bucket, like s3://bucket/folder.")
+    place = {"bucket_name": parts.hostname, "location": parts.path.strip("/")}
+    return {"BACKEND": "telemed.core.buckets.Bucket", "OPTIONS": place}

@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "telemed.accounts.middleware.Zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "telemed.accounts.policy.Gate",
+    "telemed.core.integrity.Guard",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
@@ -195,22 +196,25 @@ CHANNEL_LAYERS = {
 }
 STORAGE_URL = env.needed(
     "STORAGE_URL",
-    what="where encrypted files are kept, like file:///srv/telemed/files",
+    what="where encrypted files are kept, like file:///srv/telemed/files or s3://bucket",
     demo=f"file://{LOCAL}/files",
     production=PRODUCTION,
 )
+# Who was erased stays written down outside the database, so that a restored copy of it cannot bring them back.
+TOMBSTONES_URL = env.text("TOMBSTONES_URL", f"{STORAGE_URL.rstrip('/')}/tombstones")
 KMS_URL = env.needed(
     "KMS_URL",
-    what="where the root key is, like file:///etc/telemed/root.key",
+    what="where the root key is, like file:///etc/telemed/root.key, vault://host:8200/transit/telemed or aws-kms://region/key",
     demo=f"file://{LOCAL}/keys/root.key",
     production=PRODUCTION,
 )
-KMS_ROOT = Path(env.url("KMS_URL", KMS_URL, {"file"}).path)
+KMS_OLD_URLS = env.names("KMS_OLD_URLS")
+VAULT_TOKEN, VAULT_NAMESPACE = env.text("VAULT_TOKEN"), env.text("VAULT_NAMESPACE")
+for _key_url in (KMS_URL, *KMS_OLD_URLS):
+    env.root_key("KMS_URL" if _key_url == KMS_URL else "KMS_OLD_URLS", _key_url, token=VAULT_TOKEN)
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": env.url("STORAGE_URL", STORAGE_URL, {"file"}).path},
-    },
+    "default": env.storage("STORAGE_URL", STORAGE_URL),
+    "tombstones": env.storage("TOMBSTONES_URL", TOMBSTONES_URL),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if TESTING else "telemed.core.static.Storage"
     },
@@ -218,10 +222,9 @@ STORAGES = {
 TENANT = env.text("TENANT", "main")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
-LARGEST_REQUEST = 14 * 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = (
-    6 * 1024 * 1024
-)  # papers that are checked, and uploads (core.uploads), never touch the disk
+# What people send stays in memory until it is encrypted: neither a request nor a file in it is ever spooled to the disk.
+LARGEST_REQUEST = FILE_UPLOAD_MAX_MEMORY_SIZE = 14 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["telemed.core.uploads.InMemory"]
 
 # --- who --------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

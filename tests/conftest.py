@@ -55,9 +55,10 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
     from telemed.core import keys, kms
 
     place = tmp_path_factory.mktemp("local")
-    settings.KMS_ROOT = place / "root.key"
+    settings.KMS_URL = f"file://{place}/root.key"
     settings.SIGNING = {"key": place / "signing.pem", "certificate": place / "signing.crt"}
     _storages["default"]["OPTIONS"]["location"] = str(place / "files")
+    _storages["tombstones"]["OPTIONS"]["location"] = str(place / "tombstones")
     keys.make_signing_key(settings.SIGNING["key"], settings.SIGNING["certificate"], name="Test clinic", now=clock.now())
     kms.root.cache_clear()
 

@@ -35,4 +35,4 @@ def receipt(request: HttpRequest, payment_id: UUID) -> StreamingHttpResponse:
         raise Http404
     user = me(request)
     audit.record("read", "billing.receipt", payment.pk, by=user, patient_id=payment.patient_id, purpose="PATRQT")
-    return files.respond(payment.receipt)
+    return files.respond(payment.receipt, request=request)

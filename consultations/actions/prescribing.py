@@ -122,6 +122,11 @@ def digest(code: str) -> bytes:
     return crypto.digest("prescription-code", ids.typed(code))
 
 
+def digests(code: str) -> list[bytes]:
+    """``digest`` under every key that is in use."""
+    return crypto.digests("prescription-code", ids.typed(code))
+
+
 def _require(draft: Prescription, revision: int, now: datetime) -> list[Reviewed]:
     if draft.state != PrescriptionState.DRAFT:
         raise drafts.NotDraft

@@ -52,7 +52,7 @@ def document(request: HttpRequest, prescription_id: UUID) -> HttpResponseBase:
         raise Http404
     download = "download" in request.GET
     _note(request, row, "print" if download else "read", mine=me(request).role == User.Role.PATIENT)
-    return files.respond(row.pdf, download=download)
+    return files.respond(row.pdf, request=request, download=download)
 
 
 def _signed(request: HttpRequest, prescription_id: UUID) -> Prescription:

@@ -34,7 +34,7 @@ def check(request: HttpRequest, code: str = "") -> HttpResponse:
 def _answer(request: HttpRequest, form: CheckForm) -> HttpResponse:
     typed = ids.typed(form.cleaned_data["code"])
     kin = Prescription.objects.select_related("doctor__clinic", "patient", "pdf")
-    row = kin.filter(verification=prescribing.digest(typed)).first()
+    row = kin.filter(verification__in=prescribing.digests(typed)).first()
     audit.record(
         "verify", "consultations.prescription", row.pk if row else "", by=None, patient_id=row.patient_id if row else None,
         outcome="done" if row else "unknown",

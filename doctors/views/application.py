@@ -127,7 +127,7 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
     mine = Document.objects.for_user(request.user).select_related("file")
     row = get_object_or_404(mine, pk=document_id)
     audit.record("read", "doctors.document", row.pk, by=me(request), purpose="HOPERAT")
-    return files.respond(row.file)
+    return files.respond(row.file, request=request)
 
 
 def _list(

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 
-from telemed.core import datamap
+from telemed.core import datamap, kms
 
 
 @register(Tags.security, deploy=True)
@@ -18,7 +18,7 @@ def demo_is_off(app_configs: Any, **_: Any) -> list[Error]:
 @register(Tags.security, deploy=True)
 def keys_are_there(app_configs: Any, **_: Any) -> list[Error]:
     wanted = {
-        "KMS_URL": settings.KMS_ROOT,
+        **({"KMS_URL": path} if (path := kms.key_file()) else {}),
         "SIGNING_KEY": settings.SIGNING["key"],
         "SIGNING_CERTIFICATE": settings.SIGNING["certificate"],
     }

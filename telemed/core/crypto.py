@@ -20,65 +20,98 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
 
-from telemed.core import kms
+from telemed.core import kms, tombstones
 from telemed.core.datakeys import DataKey
 from telemed.core.ids import uuid7
 
 VERSION = b"\x01"
 MINIMUM = 1 + 16 + 12 + 16
 HOUSE = "house"  # the subject of what belongs to no person
+INDEX = "index:"  # subjects of keys that hash instead of sealing
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 4096
 
 
 class Tampered(Exception):
-    """A stored value that does not open: changed, moved, or its key destroyed. Never shown as data."""
+    """A stored value that does not open: changed, moved, or its key destroyed. Never shown as data.
+
+    ``place`` ("model.field" or a kind of file) and ``row`` say where, as far as it is known.
+    """
+
+    place = ""
+    row = ""
+
+
+class Known:
+    """A data key in memory, ready to use."""
+
+    __slots__ = ("cipher", "expires", "key")
+
+    def __init__(self, key: bytes) -> None:
+        self.key, self.cipher, self.expires = key, AESGCM(key), time.monotonic() + CACHE_SECONDS
 
 
 class Keyring:
-    """Data keys in memory for a minute. Keys wanted by rows already read are loaded together, in one query."""
+    """Data keys in memory for a minute, by the 16 bytes of their id. Keys wanted by rows already read are loaded together,
+    in one query."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._keys: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
-        self._current: dict[str, tuple[float, UUID]] = {}
-        self._wanted: set[UUID] = set()
+        self._keys: OrderedDict[bytes, Known] = OrderedDict()
+        self._current: dict[str, tuple[float, bytes]] = {}
+        self._indexes: dict[str, tuple[float, list[Known]]] = {}
+        self._wanted: set[bytes] = set()
         self._unsettled: set[UUID] = set()
 
     def want(self, envelope: bytes) -> None:
         """Note that a row was read whose value may be opened next."""
-        if (
-            len(envelope) >= MINIMUM
-            and len(self._wanted) < CACHE_KEYS
-            and (wanted := key_id(envelope)) not in self._keys
-        ):
+        wanted = envelope[1:17]
+        if wanted not in self._keys and len(envelope) >= MINIMUM and len(self._wanted) < CACHE_KEYS:
             self._wanted.add(wanted)
 
-    def by_id(self, key_id: UUID) -> bytes:
+    def by_id(self, wanted: bytes) -> Known:
         """The data key with this id. Raises Tampered when it is not there any more."""
-        found = self._fresh(key_id)
-        if found is None:
-            self._load({key_id} | self._wanted)
-            found = self._fresh(key_id)
-        if found is None:
-            raise Tampered(f"data key {key_id} does not exist")
+        found = self._keys.get(wanted)
+        if found is None or found.expires <= time.monotonic():
+            self._load({wanted} | self._wanted)
+            found = self._keys.get(wanted)
+        if found is None or found.expires <= time.monotonic():
+            raise Tampered(f"data key {UUID(bytes=wanted)} does not exist")
         return found
 
-    def for_subject(self, subject: str) -> tuple[UUID, bytes]:
-        """The key that new values of ``subject`` are sealed with; made on first use."""
-        expires, key_id = self._current.get(subject, (0.0, None))
-        if key_id and expires > time.monotonic() and (key := self._fresh(key_id)):
-            return key_id, key
+    def for_subject(self, subject: str) -> tuple[bytes, Known]:
+        """The id and the key that new values of ``subject`` are sealed with; made on first use."""
+        expires, current = self._current.get(subject, (0.0, b""))
+        if (
+            current
+            and expires > (now := time.monotonic())
+            and (known := self._keys.get(current))
+            and known.expires > now
+        ):
+            return current, known
         row = DataKey.objects.filter(subject=subject, retired_at=None).first() or self._make(subject)
-        key = kms.root().unwrap(row.root, bytes(row.wrapped), subject)
-        self._remember(row.id, key)
+        known = self._remember(row.id.bytes, kms.root().unwrap(row.root, bytes(row.wrapped), subject))
         # A key made in a transaction that is rolled back never existed: it may be reused only once it is committed.
         if row.id not in self._unsettled:
-            self._settle(subject, row.id)
-        return row.id, key
+            self._settle(subject, row.id.bytes)
+        return row.id.bytes, known
+
+    def for_index(self, label: str) -> list[Known]:
+        """The keys of an index, the one in use first; made on first use."""
+        expires, keys = self._indexes.get(label, (0.0, []))
+        if expires > time.monotonic():
+            return keys
+        subject = f"{INDEX}{label}"
+        rows = list(DataKey.objects.filter(subject=subject)) or [self._make(subject)]
+        rows.sort(key=lambda row: (row.retired_at is not None, -row.id.int))
+        keys = [Known(kms.root().unwrap(row.root, bytes(row.wrapped), subject)) for row in rows]
+        if rows[0].id not in self._unsettled:
+            self._indexes[label] = (time.monotonic() + CACHE_SECONDS, keys)
+        return keys
 
     def forget(self) -> None:
         with self._lock:
+            self._indexes.clear()
             self._keys.clear()
             self._current.clear()
             self._wanted.clear()
@@ -93,26 +126,24 @@ class Keyring:
             transaction.on_commit(lambda: self._unsettled.discard(new.id))
         return DataKey.objects.get(subject=subject, retired_at=None)
 
-    def _settle(self, subject: str, key_id: UUID) -> None:
+    def _settle(self, subject: str, current: bytes) -> None:
         if len(self._current) >= CACHE_KEYS:
             self._current.clear()
-        self._current[subject] = (time.monotonic() + CACHE_SECONDS, key_id)
+        self._current[subject] = (time.monotonic() + CACHE_SECONDS, current)
 
-    def _load(self, ids: set[UUID]) -> None:
-        for row in DataKey.objects.filter(id__in=ids):
-            self._remember(row.id, kms.root().unwrap(row.root, bytes(row.wrapped), row.subject))
+    def _load(self, wanted: set[bytes]) -> None:
+        for row in DataKey.objects.filter(id__in=[UUID(bytes=one) for one in wanted]):
+            self._remember(row.id.bytes, kms.root().unwrap(row.root, bytes(row.wrapped), row.subject))
         self._wanted.clear()
 
-    def _fresh(self, key_id: UUID) -> bytes | None:
-        expires, key = self._keys.get(key_id, (0.0, b""))
-        return key if expires > time.monotonic() else None
-
-    def _remember(self, key_id: UUID, key: bytes) -> None:
+    def _remember(self, found: bytes, key: bytes) -> Known:
+        known = Known(key)
         with self._lock:
-            self._keys[key_id] = (time.monotonic() + CACHE_SECONDS, key)
-            self._keys.move_to_end(key_id)
+            self._keys[found] = known
+            self._keys.move_to_end(found)
             while len(self._keys) > CACHE_KEYS:
                 self._keys.popitem(last=False)
+        return known
 
 
 keyring = Keyring()
@@ -125,29 +156,37 @@ def bound(place: str, row: object) -> bytes:
 
 def seal(plain: bytes, *, subject: str, aad: bytes) -> bytes:
     """Encrypt for ``subject``; 45 bytes longer than ``plain``."""
-    key_id, key = keyring.for_subject(subject)
+    key_id, known = keyring.for_subject(subject)
     nonce = secrets.token_bytes(12)
-    return VERSION + key_id.bytes + nonce + AESGCM(key).encrypt(nonce, plain, aad)
+    return VERSION + key_id + nonce + known.cipher.encrypt(nonce, plain, aad)
 
 
 def key_id(envelope: bytes) -> UUID:
-    if len(envelope) < MINIMUM or envelope[:1] != VERSION:
-        raise Tampered("not an envelope")
-    return UUID(bytes=envelope[1:17])
+    return UUID(bytes=_key_bytes(envelope))
 
 
 def open_sealed(envelope: bytes, *, aad: bytes) -> bytes:
     """Decrypt. Raises Tampered when the envelope, its place or its key is not what was sealed."""
-    key = keyring.by_id(key_id(envelope))
+    known = keyring.by_id(_key_bytes(envelope))
     try:
-        return AESGCM(key).decrypt(envelope[17:29], envelope[29:], aad)
+        return known.cipher.decrypt(envelope[17:29], envelope[29:], aad)
     except InvalidTag as error:
         raise Tampered("the value does not open in this place") from error
 
 
-def destroy(subject: str) -> None:
-    """Drop every key of ``subject``: what is sealed for it opens never again, in no copy that is kept without the keys."""
-    DataKey.objects.filter(subject=subject).delete()
+def _key_bytes(envelope: bytes) -> bytes:
+    if len(envelope) < MINIMUM or envelope[:1] != VERSION:
+        raise Tampered("not an envelope")
+    return envelope[1:17]
+
+
+def destroy(subject: str, *, by: UUID | None = None, reason: str = "retention") -> None:
+    """Drop every key of ``subject``: what is sealed for it opens never again. The tombstone, written in the same
+    transaction and kept outside the database too, makes that true in restored backups as well.
+
+    by: the person with the authority, None for a rule of the platform. reason: a word, like "erasure" or "retention".
+    """
+    tombstones.bury(subject, by=by, reason=reason)
     transaction.on_commit(keyring.forget)
 
 
@@ -156,10 +195,10 @@ def digest(label: str, value: str) -> bytes:
 
     One key per ``label``. Only for values that cannot be guessed one by one from few possibilities without the key.
     """
-    return hmac.digest(_label_key(label), value.encode(), hashlib.sha256)[:16]
+    return digests(label, value)[0]
 
 
-def _label_key(label: str) -> bytes:
-    """A key for one purpose, fixed for the life of the installation."""
-    key_bytes = keyring.for_subject(f"index:{label}")[1]
-    return hmac.digest(key_bytes, label.encode(), hashlib.sha256)
+def digests(label: str, value: str) -> list[bytes]:
+    """``digest``, and what it was under the keys of ``label`` that are being replaced: to look up what was stored before."""
+    keys = [hmac.digest(known.key, label.encode(), hashlib.sha256) for known in keyring.for_index(label)]
+    return [hmac.digest(key, value.encode(), hashlib.sha256)[:16] for key in keys]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import IsNull
+from django.utils.functional import cached_property
 
 from telemed.core import crypto
 
@@ -47,7 +48,7 @@ class _Door:
             row.refresh_from_db(fields=[self.field.attname])
         value = row.__dict__[self.field.attname]
         if isinstance(value, Sealed):
-            value = row.__dict__[self.field.attname] = self.field.open(value, row.pk)
+            value = row.__dict__[self.field.attname] = self.field.open(value, self.field.bound_to(row))
         return value
 
     def __set__(self, row: models.Model, value: Any) -> None:
@@ -59,18 +60,24 @@ class EncryptedField(Field):
 
     subject: how to find the owner's key from a row: the name of the attribute that holds the patient's id or (as a
     string) the whole subject, "pk" for the patient itself, or "" for what belongs to the house.
+    bound: the attribute that names the row the value may not be moved from, where that is not its key.
     """
 
     pack: Callable[[Any], bytes]
     unpack: Callable[[bytes], Any]
 
-    def __init__(self, *args: Any, subject: str = "", **kwargs: Any) -> None:
-        self.subject = subject
+    def __init__(self, *args: Any, subject: str = "", bound: str = "pk", **kwargs: Any) -> None:
+        self.subject, self.bound = subject, bound
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
-        return name, path, args, {**kwargs, "subject": self.subject}
+        return (
+            name,
+            path,
+            args,
+            {**kwargs, "subject": self.subject, **({"bound": self.bound} if self.bound != "pk" else {})},
+        )
 
     def get_internal_type(self) -> str:
         return "BinaryField"
@@ -79,17 +86,27 @@ class EncryptedField(Field):
         super().contribute_to_class(cls, name, private_only)
         setattr(cls, self.attname, _Door(self))
 
-    @property
+    @cached_property
     def place(self) -> str:
         return f"{self.model._meta.label_lower}.{self.name}"
 
     def seal(self, value: Any, row: models.Model) -> bytes:
         """The envelope of ``value`` for the column of ``row``, for statements written by hand."""
-        return crypto.seal(type(self).pack(value), subject=self._owner(row), aad=crypto.bound(self.place, row.pk))
+        return crypto.seal(type(self).pack(value), subject=self._owner(row), aad=self.aad(self.bound_to(row)))
 
     def open(self, value: Sealed, pk: object) -> Any:
         """The plain value of a column read with ``values()``. Raises crypto.Tampered."""
-        return type(self).unpack(crypto.open_sealed(value.envelope, aad=crypto.bound(self.place, pk)))
+        try:
+            return type(self).unpack(crypto.open_sealed(value.envelope, aad=self.aad(pk)))
+        except crypto.Tampered as error:
+            error.place, error.row = self.place, str(pk)
+            raise
+
+    def bound_to(self, row: models.Model) -> object:
+        return row.pk if self.bound == "pk" else getattr(row, self.bound)
+
+    def aad(self, row: object) -> bytes:
+        return crypto.bound(self.place, row)
 
     def _owner(self, row: models.Model) -> str:
         owner = getattr(row, self.subject) if self.subject else crypto.HOUSE
@@ -145,3 +162,10 @@ class EncryptedJSONField(EncryptedField):
     @staticmethod
     def pack(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class EncryptedBytesField(EncryptedField):
+    """The key of a file, the secret of a device."""
+
+    pack = staticmethod(bytes)
+    unpack = staticmethod(bytes)

@@ -1,39 +1,51 @@
 """Encrypted files: 64 KiB chunks of AES-256-GCM, so that a reader can start anywhere and a changed, moved, missing or
 added chunk is refused.
 
-Chunk nonce: 7 zero bytes | counter (4) | 1 when last. The key is random per file; its envelope is bound to the row.
+The key is random per file; its envelope is bound to the row.
+Files are written and read chunk by chunk, and their plain bytes never touch a disk.
 """
 
 import hashlib
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
+from http import HTTPStatus
+from itertools import chain, islice
+from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.core.files.base import ContentFile
+from django.core.files.base import File
 from django.core.files.storage import default_storage
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
-from telemed.core import crypto
+from telemed.core import chunks, crypto, integrity
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
 
 CHUNK = 64 * 1024
-TAG = 16
+TAG = chunks.TAG
+AT_ONCE = 16  # chunks that one hop to a thread opens
+RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-def save(content: bytes, *, owner: str, purpose: str, name: str, content_type: str, now: datetime) -> StoredFile:
-    """Encrypt ``content`` for the subject ``owner`` and keep it. Returns the row that ``read`` needs."""
+def save(
+    content: bytes | Iterable[bytes], *, owner: str, purpose: str, name: str, content_type: str, now: datetime
+) -> StoredFile:
+    """Encrypt ``content``, whole or piece by piece, for the subject ``owner`` and keep it. Returns the row that ``read``
+    needs."""
     key, row_id = secrets.token_bytes(32), uuid7()
+    sealed = _Sealing([content] if isinstance(content, bytes) else content, key, row_id)
     row = StoredFile(
-        id=row_id, owner=owner, purpose=purpose, name=name, content_type=content_type, size=len(content),
-        sha256=hashlib.sha256(content).digest(), created_at=now,
-        key=crypto.seal(key, subject=owner, aad=_aad(row_id)),
-    )  # fmt: skip
-    default_storage.save(_path(row), ContentFile(b"".join(_chunks(content, key, row_id))))
+        id=row_id, owner=owner, purpose=purpose, name=name, content_type=content_type, created_at=now, key=key
+    )
+    default_storage.save(_path(row), sealed)
+    row.size, row.sha256 = sealed.plain_size, sealed.sha256.digest()
     row.save(force_insert=True)
     return row
 
@@ -41,20 +53,35 @@ def save(content: bytes, *, owner: str, purpose: str, name: str, content_type: s
 def read(row: StoredFile, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """Plain bytes from ``start`` up to but not including ``end``. Raises crypto.Tampered."""
     end = row.size if end is None else min(end, row.size)
-    key = crypto.open_sealed(bytes(row.key), aad=_aad(row.id))
-    with default_storage.open(_path(row), "rb") as file:
-        for number in range(start // CHUNK, max(start, end - 1) // CHUNK + 1):
-            file.seek(number * (CHUNK + TAG))
-            # One byte more after the last chunk: something was added to the file.
-            plain = _open_chunk(file.read(CHUNK + TAG + (number == _last(row.size))), key, row, number)
-            first = number * CHUNK
-            yield plain[max(0, start - first) : end - first]
+    cipher, last = AESGCM(row.key), _last(row.size)
+    try:
+        with default_storage.open(_path(row), "rb") as file:
+            for number in range(start // CHUNK, max(start, end - 1) // CHUNK + 1):
+                file.seek(number * (CHUNK + TAG))
+                # One byte more after the last chunk: something was added to the file.
+                plain = _open_chunk(file.read(CHUNK + TAG + (number == last)), cipher, row, number)
+                first = number * CHUNK
+                yield plain[max(0, start - first) : end - first]
+    except FileNotFoundError as error:
+        raise _tampered(row, "is gone") from error
 
 
-def respond(row: StoredFile, *, download: bool = False) -> StreamingHttpResponse:
-    """The file as an answer that no cache keeps and no browser guesses about or runs."""
-    response = StreamingHttpResponse(read(row), content_type=row.content_type)
-    response["Content-Length"] = str(row.size)
+def respond(row: StoredFile, *, request: HttpRequest | None = None, download: bool = False) -> HttpResponseBase:
+    """The file, or the range that ``request`` asks for, as an answer that no cache keeps and no browser guesses about or
+    runs. What does not open is said before the first byte is sent."""
+    part = _wanted(request, row.size)
+    if part is None:
+        return HttpResponse(
+            status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers={"Content-Range": f"bytes */{row.size}"}
+        )
+    start, end = part
+    plain = read(row, start, end)
+    response = _Streamed(integrity.watched(chain([next(plain)], plain), request), content_type=row.content_type)
+    if (start, end) != (0, row.size):
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response["Content-Range"] = f"bytes {start}-{end - 1}/{row.size}"
+    response["Accept-Ranges"] = "bytes"
+    response["Content-Length"] = str(end - start)
     response["Content-Disposition"] = str(content_disposition_header(download, row.name))
     response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     return response
@@ -66,30 +93,81 @@ def destroy(row: StoredFile) -> None:
     row.delete()
 
 
+class _Streamed(StreamingHttpResponse):
+    """Django collects a synchronous stream before an ASGI server gets to see it; this one goes out as it is opened."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._parts()
+
+    async def _parts(self) -> AsyncIterator[bytes]:
+        source: Iterator[bytes] = iter(self)
+        while part := await sync_to_async(_some)(source):
+            yield part
+
+
+def _some(source: Iterator[bytes]) -> bytes:
+    return b"".join(islice(source, AT_ONCE))
+
+
+class _Sealing(File):  # type: ignore[type-arg]  # it takes no parameter at run time
+    """The encrypted bytes of a file, made while the storage takes them. Afterwards it knows what went in."""
+
+    def __init__(self, pieces: Iterable[bytes], key: bytes, row_id: UUID) -> None:
+        super().__init__(None, name=row_id.hex)
+        self.plain_size, self.sha256 = 0, hashlib.sha256()
+        self._sealed = self._chunks(pieces, AESGCM(key), row_id.bytes)
+        self._left = b""
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        return self._sealed
+
+    def read(self, size: int | None = -1) -> bytes:
+        while (size is None or size < 0 or len(self._left) < size) and (more := next(self._sealed, b"")):
+            self._left += more
+        size = len(self._left) if size is None or size < 0 else size
+        answer, self._left = self._left[:size], self._left[size:]
+        return answer
+
+    def seekable(self) -> bool:
+        return False
+
+    def _chunks(self, pieces: Iterable[bytes], cipher: AESGCM, row_id: bytes) -> Iterator[bytes]:
+        for number, (plain, is_last) in enumerate(chunks.cut(pieces, CHUNK)):
+            self.plain_size += len(plain)
+            self.sha256.update(plain)
+            yield cipher.encrypt(chunks.nonce(number, is_last), plain, row_id)
+
+
+def _wanted(request: HttpRequest | None, size: int) -> tuple[int, int] | None:
+    """The bytes that are asked for (RFC 9110, section 14), None when there are none such. Several ranges, or one that holds
+    only for an older file (If-Range), are answered with the whole file."""
+    asked: Any = RANGE.fullmatch(request.headers.get("Range", "").replace(" ", "")) if request else None
+    if not asked or asked[0] == "bytes=-" or (request and "If-Range" in request.headers):
+        return 0, size
+    first, last = (int(digits) if digits else None for digits in asked.groups())
+    if first is None:
+        return (max(0, size - (last or 0)), size) if last and size else None
+    if first >= size or (last is not None and last < first):
+        return None if first >= size else (0, size)
+    return first, min(size, size if last is None else last + 1)
+
+
 def _path(row: StoredFile) -> str:
     return f"{row.id.hex[-2:]}/{row.id.hex}"
-
-
-def _aad(row_id: UUID) -> bytes:
-    return crypto.bound("core.storedfile.key", row_id)
 
 
 def _last(size: int) -> int:
     return max(0, size - 1) // CHUNK
 
 
-def _nonce(number: int, last: int) -> bytes:
-    return bytes(7) + number.to_bytes(4, "big") + (b"\x01" if number == last else b"\x00")
-
-
-def _chunks(content: bytes, key: bytes, row_id: UUID) -> Iterator[bytes]:
-    cipher, last = AESGCM(key), _last(len(content))
-    for number in range(last + 1):
-        yield cipher.encrypt(_nonce(number, last), content[number * CHUNK : (number + 1) * CHUNK], row_id.bytes)
-
-
-def _open_chunk(sealed: bytes, key: bytes, row: StoredFile, number: int) -> bytes:
+def _open_chunk(sealed: bytes, cipher: AESGCM, row: StoredFile, number: int) -> bytes:
     try:
-        return AESGCM(key).decrypt(_nonce(number, _last(row.size)), sealed, row.id.bytes)
+        return cipher.decrypt(chunks.nonce(number, number == _last(row.size)), sealed, row.id.bytes)
     except InvalidTag as error:
-        raise crypto.Tampered(f"file {row.id} was changed") from error
+        raise _tampered(row, "was changed") from error
+
+
+def _tampered(row: StoredFile, how: str) -> crypto.Tampered:
+    error = crypto.Tampered(f"file {row.id} {how}")
+    error.place, error.row = "core.storedfile.content", str(row.id)
+    return error

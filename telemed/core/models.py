@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from telemed.core.datakeys import DataKey
-from telemed.core.fields import EncryptedTextField
+from telemed.core.datakeys import DataKey, Tombstone
+from telemed.core.fields import EncryptedBytesField, EncryptedTextField
 from telemed.core.ids import uuid7
 
-__all__ = ["AuditEvent", "DataKey", "Delivery", "Event", "StoredFile"]
+__all__ = ["AuditEvent", "DataKey", "Delivery", "Event", "StoredFile", "Tombstone"]
 
 
 class Event(models.Model):
@@ -100,7 +100,7 @@ class StoredFile(models.Model):
     content_type = models.CharField(max_length=80)
     size = models.PositiveBigIntegerField()
     sha256 = models.BinaryField(max_length=32)
-    key = models.BinaryField()
+    key = EncryptedBytesField(subject="owner")
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

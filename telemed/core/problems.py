@@ -36,9 +36,9 @@ def body(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
     }
 
 
-def page(code: str, status: int, detail: str) -> JsonResponse:
+def page(code: str, status: int, detail: str, **extra: Any) -> JsonResponse:
     """A problem from a plain Django view."""
-    return JsonResponse(body(code, status, detail), status=status, content_type=MEDIA_TYPE)
+    return JsonResponse(body(code, status, detail, **extra), status=status, content_type=MEDIA_TYPE)
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.core.cache import cache
 
-from telemed.core import audit, clock, events
+from telemed.core import audit, clock, events, tombstones
 
 HEARTBEAT = "worker-heartbeat"
 HEARTBEAT_SECONDS = 30
@@ -24,6 +24,7 @@ def sweep() -> None:
     with audit.origin("task"):
         for delivery_id in events.due(clock.now()):
             events.deliver(delivery_id, now=clock.now())
+        tombstones.carry_out()
 
 
 @shared_task

@@ -8,11 +8,12 @@ from typing import Any
 from warnings import catch_warnings, simplefilter
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-LARGEST = 6 * 1024 * 1024  # bytes of one file; below FILE_UPLOAD_MAX_MEMORY_SIZE, so that nothing touches the disk
+LARGEST = 6 * 1024 * 1024  # bytes of one file
 LONGEST_SIDE = 2400  # pixels that are kept: small print of a certificate stays readable
 QUALITY = 88
 PICTURES, PDF = ("image/jpeg", "image/png"), "application/pdf"
@@ -26,6 +27,31 @@ class Upload:
     content: bytes
     content_type: str
     name: str
+
+
+class InMemory(FileUploadHandler):
+    """Files of a request stay in memory; the disk of the server never sees them unencrypted. Of one that is too large only
+    the size is kept, for the field to refuse it with a sentence."""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self.kept = io.BytesIO()
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        if start + len(raw_data) <= LARGEST:
+            self.kept.write(raw_data)
+
+    def file_complete(self, file_size: int) -> "UploadedFile[bytes]":
+        self.kept.seek(0)
+        return InMemoryUploadedFile(
+            self.kept,
+            self.field_name,
+            self.file_name,
+            self.content_type,
+            file_size,
+            self.charset,
+            self.content_type_extra,
+        )
 
 
 class UploadField(forms.FileField):

@@ -203,8 +203,8 @@ def _system() -> list[Path]:
     return sorted(folders, key=lambda folder: int(folder.parent.name), reverse=True)
 
 
-def _major(binaries: Path) -> str:
-    line = subprocess.run([binaries / "postgres", "--version"], check=False, capture_output=True, text=True).stdout
+def _major(binaries: Path, program: str = "postgres") -> str:
+    line = subprocess.run([binaries / program, "--version"], check=False, capture_output=True, text=True).stdout
     match = re.search(r"\d+", line)
     return match.group() if match else "0"
 
@@ -239,3 +239,11 @@ def _serves(pid: int, data: Path) -> bool:
         command = ["ps", "-o", "command=", "-p", str(pid)]
         return str(data) in subprocess.run(command, check=False, capture_output=True, text=True).stdout
     return False
+
+
+def client(name: str, major: int) -> Path | None:
+    """The program ``name`` (pg_dump, pg_restore) of the server's version, or else of the next newer one."""
+    on_path = [Path(found).resolve().parent] if (found := shutil.which(name)) else []
+    folders = [path for path in (*on_path, *_system(), *_wheel()) if (path / name).exists()]
+    versions = {int(_major(path, name)): path / name for path in folders}
+    return versions.get(min((version for version in versions if version >= major), default=0))

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from django.apps import apps
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -330,10 +331,12 @@ def test_secrets_that_were_readable_are_hidden_by_the_migration(admin: User, now
     hide = importlib.import_module("telemed.accounts.migrations.0002_identity").hide
     old = TOTPDevice.objects.create(user=admin, name="authenticator", confirmed=True, key=secrets.token_hex(20))
     StaticToken.objects.create(device=StaticDevice.objects.create(user=admin, name="recovery"), token="abcd-efgh")
-    hide(apps, None)
+    hide(MigrationExecutor(connection).loader.project_state([("accounts", "0002_identity")]).apps, None)
     app = AuthenticatorApp.objects.get()
     assert (app.bin_key, app.confirmed, TOTPDevice.objects.count()) == (old.bin_key, True, 0)
-    assert old.bin_key not in bytes(app.sealed)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sealed FROM accounts_authenticatorapp")
+        assert old.bin_key not in bytes(cursor.fetchone()[0])
     assert StaticToken.objects.get().token != "abcd-efgh"
     assert factors.match(admin, f"{totp(app.bin_key):06d}") == app
     assert factors.match(admin, "ABCD EFGH") == StaticDevice.objects.get()
@@ -341,7 +344,7 @@ def test_secrets_that_were_readable_are_hidden_by_the_migration(admin: User, now
 
 
 def test_a_secret_opens_only_for_its_owner(admin: User, amira: Patient) -> None:
-    app = cast.app(admin)
+    app = AuthenticatorApp.objects.get(pk=cast.app(admin).pk)
     app.user_id = amira.user_id
     with pytest.raises(crypto.Tampered):
         _ = app.bin_key

@@ -35,7 +35,7 @@ def _prepare() -> None:
 
 
 def _measures(env: dict[str, str]) -> dict[str, Callable[[], Iterable[Figure]]]:
-    from tests.bench import bookings, footprint, pages, races, signalling
+    from tests.bench import bookings, footprint, pages, races, sealed, signalling
 
     return {
         "G5": partial(races.contested, env),
@@ -45,6 +45,9 @@ def _measures(env: dict[str, str]) -> dict[str, Callable[[], Iterable[Figure]]]:
         "G16": signalling.measure,
         "G23": partial(footprint.weight, env),
         "G24": partial(footprint.start, env),
+        "encrypted-field": sealed.field,
+        "encrypted-page": partial(sealed.page, env),
+        "file-throughput": sealed.file,
         "memory": partial(footprint.whole, env),
     }
 

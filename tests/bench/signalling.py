@@ -228,8 +228,7 @@ def prepare(count: int) -> list[dict[str, str]]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # nobody signs in with these
     call_command("migrate", verbosity=0)
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-    if not settings.KMS_ROOT.exists():
-        kms.make_file(settings.KMS_ROOT)
+    kms.root()
     return [_room(nth) for nth in range(count)]
 
 

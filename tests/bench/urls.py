@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
@@ -8,6 +9,7 @@ from consultations import queries
 from telemed.accounts import policy
 from telemed.urls import handler400, handler403, handler404, handler500
 from telemed.urls import urlpatterns as ours
+from tests.bench import sealed
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 queries.HORIZON = timedelta(days=400)  # so that the next changes to and from summer time can be booked
@@ -19,5 +21,23 @@ def hello(request: HttpRequest) -> HttpResponse:
     return HttpResponse(HELLO.render({"user": request.user}, request))
 
 
+ROWS = engines["django"].from_string(
+    "{% extends 'portals/public.html' %}{% block main %}<table>{% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.reason }}</td>"
+    "<td>{{ row.advice }}</td></tr>{% endfor %}</table>{% endblock %}"
+)
+
+
+def rows(model: Any) -> Any:
+    """A list of fifty rows inside the frame of our pages."""
+    return lambda request: HttpResponse(ROWS.render({"rows": model.objects.all()}, request))
+
+
+for _path in ("sealed-rows/", "plain-rows/"):
+    policy.table()[_path] = policy.Rule({"GET": frozenset({policy.PERSON})})
 policy.table()["hello/"] = policy.Rule({"GET": frozenset({policy.PERSON})})
-urlpatterns = [path("hello/", hello), *ours]
+urlpatterns = [
+    path("hello/", hello),
+    path("sealed-rows/", rows(sealed.Sealed)),
+    path("plain-rows/", rows(sealed.Plain)),
+    *ours,
+]

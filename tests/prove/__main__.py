@@ -17,7 +17,7 @@ from tests.browser.journey import Journey
 from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
 from tests.browser.people import NARROW, SLOW, WIDE, People, launch
 from tests.figures import Figure, count, show
-from tests.prove import authz, entry
+from tests.prove import authz, entry, keys
 
 LANGUAGES = ("en", "ar")
 
@@ -53,6 +53,9 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
         "authz-cells": authz.cells,
         "authz-unclassified": authz.unclassified,
         "authz-violations": authz.violations,
+        "field-tamper-refused": keys.fields,
+        "file-tamper-refused": keys.files,
+        "rotation-errors": keys.rotation,
     }
 
 

@@ -72,7 +72,7 @@ def issue(*, purpose: str, address: str, language: str, clinic: str, now: dateti
     minutes, by_text = settings.ONE_TIME_CODE_MINUTES, not addresses.is_email(address)
     row = OneTimeCode(purpose=purpose, created_at=now, expires_at=now + timedelta(minutes=minutes))
     row.address = crypto.digest("one-time-address", address)
-    row.code = _mac(row, address, code)
+    row.code = _macs(row, address, code)[0]
     if by_text:
         _within_limits(row, address, now)
         row.range = limits.block(address)
@@ -90,7 +90,7 @@ def issue(*, purpose: str, address: str, language: str, clinic: str, now: dateti
 def prove(code_id: UUID, *, purpose: str, address: str, code: str, now: datetime) -> None:
     """Accept the code once. Raises WrongCode, CodeExpired, CodeUsed or TooManyAttempts."""
     row = OneTimeCode.objects.filter(
-        pk=code_id, purpose=purpose, address=crypto.digest("one-time-address", address)
+        pk=code_id, purpose=purpose, address__in=crypto.digests("one-time-address", address)
     ).first()
     if row is None or row.expires_at <= now:
         raise CodeExpired
@@ -103,7 +103,7 @@ def prove(code_id: UUID, *, purpose: str, address: str, code: str, now: datetime
     if not counted:
         raise TooManyAttempts
     digits = "".join(character for character in code if character.isdigit())
-    if not hmac.compare_digest(_mac(row, address, digits), bytes(row.code)):
+    if not any(hmac.compare_digest(mac, bytes(row.code)) for mac in _macs(row, address, digits)):
         raise TooManyAttempts if row.attempts + 1 >= settings.ONE_TIME_CODE_ATTEMPTS else WrongCode
     if not OneTimeCode.objects.filter(pk=row.pk, used_at=None).update(used_at=now):
         raise CodeUsed
@@ -129,5 +129,5 @@ def _within_limits(row: OneTimeCode, number: str, now: datetime) -> None:
         raise TooManyCodes if limit.scope == "number" else TextsStopped
 
 
-def _mac(row: OneTimeCode, address: str, code: str) -> bytes:
-    return crypto.digest("one-time-code", f"{row.pk}|{row.purpose}|{address}|{code}")
+def _macs(row: OneTimeCode, address: str, code: str) -> list[bytes]:
+    return crypto.digests("one-time-code", f"{row.pk}|{row.purpose}|{address}|{code}")

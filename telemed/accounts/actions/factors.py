@@ -61,8 +61,7 @@ def begin(user: User) -> AuthenticatorApp:
     """The app that is being set up; opened again it shows the same secret."""
     device = AuthenticatorApp.objects.filter(user=user, confirmed=False).first()
     if device is None:
-        device = AuthenticatorApp(user=user, name="authenticator", confirmed=False)
-        device.seal(secrets.token_bytes(20))
+        device = AuthenticatorApp(user=user, name="authenticator", confirmed=False, sealed=secrets.token_bytes(20))
         device.save(force_insert=True)
     return device
 
@@ -123,11 +122,22 @@ def match(user: User, typed: str) -> Device | None:
             (app, digits) for app in AuthenticatorApp.objects.filter(user=user, confirmed=True).select_for_update()
         )
     else:
-        secret = hidden(user, typed)
+        secret = _stored(user, typed)
         tried = ((box, secret) for box in StaticDevice.objects.filter(user=user, confirmed=True).select_for_update())
     return next((device for device, token in tried if device.verify_token(token)), None)
 
 
 def hidden(user: User, code: str) -> str:
     """What is stored of a recovery code: 64 bits of a keyed hash, bound to its owner."""
-    return crypto.digest("recovery-code", f"{user.pk}|{ids.typed(code)}").hex()[:16]
+    return _ways(user, code)[0]
+
+
+def _stored(user: User, code: str) -> str:
+    """``hidden`` under the key that was in use when the code was made."""
+    first, *others = _ways(user, code)
+    kept = StaticToken.objects.filter(device__user=user, token__in=others) if others else StaticToken.objects.none()
+    return next(iter(kept.values_list("token", flat=True)), first)
+
+
+def _ways(user: User, code: str) -> list[str]:
+    return [way.hex()[:16] for way in crypto.digests("recovery-code", f"{user.pk}|{ids.typed(code)}")]

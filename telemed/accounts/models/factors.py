@@ -6,7 +6,7 @@ from django.db import models
 from django_otp.models import Device, DeviceManager, ThrottlingMixin, TimestampMixin
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from telemed.core import crypto
+from telemed.core.fields import EncryptedBytesField
 from telemed.core.ids import uuid7
 
 
@@ -37,7 +37,7 @@ class OneTimeCode(models.Model):
 class AuthenticatorApp(TimestampMixin, ThrottlingMixin, Device):
     """An app that shows six digits, others every 30 seconds (RFC 6238). Its secret is sealed for its owner."""
 
-    sealed = models.BinaryField()
+    sealed = EncryptedBytesField(subject="owner", bound="user_id")
     drift = models.SmallIntegerField(default=0)  # steps that the clock of the phone is ahead
     last_t = models.BigIntegerField(default=-1)  # no code works twice
     step, t0, digits, tolerance = 30, 0, 6, 1
@@ -48,17 +48,14 @@ class AuthenticatorApp(TimestampMixin, ThrottlingMixin, Device):
     config_url = TOTPDevice.config_url
     _read_str_from_settings = TOTPDevice._read_str_from_settings  # noqa: SLF001 -- config_url reads the issuer with it
 
-    def seal(self, secret: bytes) -> None:
-        self.sealed = crypto.seal(secret, subject=f"user:{self.user_id}", aad=self._place)
+    @property
+    def owner(self) -> str:
+        return f"user:{self.user_id}"
 
     @property
     def bin_key(self) -> bytes:
         """The shared secret. Raises crypto.Tampered."""
-        return crypto.open_sealed(bytes(self.sealed), aad=self._place)
-
-    @property
-    def _place(self) -> bytes:
-        return crypto.bound("accounts.authenticatorapp.sealed", self.user_id)
+        return bytes(self.sealed)
 
     def get_throttle_factor(self) -> int:
         return 1

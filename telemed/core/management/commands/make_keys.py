@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from telemed.core import kms
@@ -13,10 +12,15 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        path = kms.key_file()
+        if path is None:
+            raise CommandError(
+                "KMS_URL does not name a file: the root key is made where it is kept, see docs/configuration.md."
+            )
         try:
-            kms.make_file(settings.KMS_ROOT)
+            kms.make_file(path)
         except FileExistsError as error:
             raise CommandError(
-                f"{settings.KMS_ROOT} exists already. Without it nothing that was encrypted can be read, so it stays."
+                f"{path} exists already. Without it nothing that was encrypted can be read, so it stays."
             ) from error
-        self.stdout.write(f"Wrote {settings.KMS_ROOT}. Keep a copy where the database backups are not.")
+        self.stdout.write(f"Wrote {path}. Keep a copy where the database backups are not.")
