@@ -4,7 +4,8 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -28,7 +29,7 @@ def payments(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @transaction.atomic
-def receipt(request: HttpRequest, payment_id: UUID) -> StreamingHttpResponse:
+def receipt(request: HttpRequest, payment_id: UUID) -> HttpResponseBase:
     rows = Payment.objects.for_user(request.user).select_related("receipt")
     payment = get_object_or_404(rows, pk=payment_id)
     if payment.receipt is None:

@@ -17,11 +17,17 @@ BEGIN
 END $$;
 CREATE FUNCTION telemed_refuse_of_patient() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND telemed_sealed_anew(to_jsonb(OLD), to_jsonb(NEW)) THEN
+        RETURN NEW;
+    END IF;
     PERFORM telemed_kept_not_used(NEW.patient_id);
     RETURN NEW;
 END $$;
 CREATE FUNCTION telemed_refuse_patient() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND telemed_sealed_anew(to_jsonb(OLD), to_jsonb(NEW)) THEN
+        RETURN NEW;
+    END IF;
     PERFORM telemed_kept_not_used(NEW.id);
     RETURN NEW;
 END $$;
@@ -56,6 +62,7 @@ DROP FUNCTION telemed_kept_not_used(uuid);
 
 class Migration(migrations.Migration):
     dependencies = [
+        ("core", "0006_keys"),
         ("patients", "0004_emergency_and_labels"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

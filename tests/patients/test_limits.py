@@ -13,6 +13,8 @@ from patients.actions import emergency, family, invitations, labels, limits, pri
 from patients.models import Allergy, Condition, Grant, Limit, Patient, PrivacyRequest, Proxy
 from patients.queries import analytics_allowed
 from telemed.accounts.models import User
+from telemed.core import rotation
+from telemed.core.models import DataKey
 from tests import cast
 from tests.conftest import Browse
 
@@ -146,3 +148,14 @@ def test_who_objects_is_in_no_statistics(
     assert (
         cast.visit(amira, other, now=now, starts_at=now.replace(hour=15)).state == "confirmed"
     )  # her care stays the same
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_keys_reach_data_that_is_kept_and_not_used(restricted: Limit, amira: Patient) -> None:
+    before = DataKey.objects.get(subject=f"patient:{amira.pk}", retired_at=None)
+    name = amira.name
+
+    rotation.renew(lambda _line: None, settle=0)
+
+    assert not DataKey.objects.filter(pk=before.pk).exists()
+    assert Patient.objects.get(pk=amira.pk).name == name

@@ -23,5 +23,5 @@ NEW = [part.replace("BEGIN\n", LET, 1) for part in OLD]
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consultations", "0004_hidden"), ("core", "0006_keys")]
+    dependencies = [("consultations", "0005_kept_not_used"), ("core", "0006_keys")]
     operations = [migrations.RunSQL("\n".join(NEW), "\n".join(OLD))]
