@@ -110,12 +110,15 @@ class Gate:
             raise PolicySkipped(f"{request.path_info} is about {rule.of} and fetched only {sorted(fetched)}")
         if response.status_code in REFUSED and request.user.is_authenticated:
             _note(request)
+        else:
+            audit.note_rest(by=request.user if isinstance(request.user, User) else None)
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
         match = request.resolver_match
         assert match is not None
         rule = request.rule = rule_for(name_of(match))  # type: ignore[attr-defined]
+        audit.add(rule=name_of(match)[:80])
         method = "GET" if request.method == "HEAD" else str(request.method)
         if rule.for_anyone(method):
             return None
