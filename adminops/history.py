@@ -18,7 +18,7 @@ from consultations.models import Appointment
 from doctors.models import Doctor, Licence, TimeOff, VisitType, WeeklyHours
 from patients.models import Consent, Grant, Patient, Proxy
 from telemed.accounts.models import Clinic, Membership, User
-from telemed.core.fields import EncryptedField
+from telemed.core import datamap
 from telemed.core.masking import DOTS
 
 KEPT = (
@@ -26,7 +26,6 @@ KEPT = (
     Refund,
 )  # fmt: skip
 LEFT_OUT: dict[type[Model], list[str]] = {User: ["password", "last_login"], Clinic: ["logo"]}
-MASKED: dict[type[Model], list[str]] = {User: ["email", "phone", "name"]}
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,8 @@ def hidden(value: str) -> str:
 
 
 def sealed(model: type[Model]) -> list[str]:
-    """The fields whose values may not be kept."""
-    own = [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedField)]
-    return own + MASKED.get(model, [])
+    """The fields whose values may not be kept, by the data map."""
+    return datamap.rows()[model._meta.label_lower].names(*datamap.GUARDED)
 
 
 def changes(row: Model) -> Iterator[Change]:
@@ -70,7 +68,8 @@ def _said(value: Any) -> str:
 @receiver(pre_save, sender=LogEntry)
 def _only_a_reference(instance: LogEntry, **_: Any) -> None:
     """What a row calls itself may be the name of a person."""
-    instance.object_repr = f"{instance.content_type.model} {instance.object_pk}"
+    if instance._state.adding:
+        instance.object_repr = f"{instance.content_type.model} {instance.object_pk}"
 
 
 for model in KEPT:

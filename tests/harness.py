@@ -6,12 +6,10 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
-from django.apps import apps
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-from telemed.core import origin
-from telemed.core.fields import EncryptedField
+from telemed.core import datamap, origin
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 WATCHED = frozenset({"web", "api", "admin", "ws"})
@@ -68,12 +66,11 @@ def looked_at(sql: str) -> frozenset[str]:
 
 @cache
 def health() -> frozenset[tuple[str, str]]:
-    """Every column that holds health data of patients."""
+    """Every column that holds health data, by the data map."""
     return frozenset(
-        (model._meta.db_table, str(field.column))
-        for model in apps.get_models()
-        for field in model._meta.concrete_fields
-        if isinstance(field, EncryptedField) and field.subject in ("pk", "patient_id")
+        (row.model._meta.db_table, str(row.model._meta.get_field(name).column))  # type: ignore[union-attr]  # no relations
+        for row in datamap.rows().values()
+        for name in row.names(datamap.PHI)
     )
 
 

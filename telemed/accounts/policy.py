@@ -111,7 +111,8 @@ class Gate:
         if response.status_code in REFUSED and request.user.is_authenticated:
             _note(request)
         else:
-            audit.note_rest(by=request.user if isinstance(request.user, User) else None)
+            by = request.user if isinstance(request.user, User) else None
+            audit.note_rest(rule.of or "patients.patient", _named(request) if rule.of else "", by=by)
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
@@ -174,5 +175,10 @@ def _note(request: HttpRequest) -> None:
     match = request.resolver_match
     assert match is not None
     assert isinstance(request.user, User)
-    named = next((str(value) for value in match.kwargs.values()), "")
-    audit.record("denied", name_of(match)[:60], named[:60], by=request.user, purpose="HOPERAT", outcome="denied")
+    audit.record("denied", name_of(match)[:60], _named(request), by=request.user, purpose="HOPERAT", outcome="denied")
+
+
+def _named(request: HttpRequest) -> str:
+    """What the address names."""
+    match = request.resolver_match
+    return next((str(value) for value in match.kwargs.values()), "")[:60] if match else ""

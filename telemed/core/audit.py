@@ -42,6 +42,9 @@ Action = Literal[
 Purpose = Literal["TREAT", "HPAYMT", "HOPERAT", "PATRQT", "BTG", "HLEGAL", "PUBHLTH", "HSYSADMIN"]
 
 
+_OWN: dict[str, Purpose] = {"": "PATRQT", "patient": "PATRQT", "staff": "HOPERAT"}  # what people of a role read for
+
+
 class Actor(Protocol):
     pk: UUID
     _state: Any
@@ -108,16 +111,16 @@ def record_each(
     AuditEvent.objects.bulk_create(rows)
 
 
-def note_rest(*, by: Actor | None) -> None:
-    """A line for every patient of whom the present request opened something without saying so: the net below the
-    pages, which say it in better words."""
+def note_rest(entity: str = "patients.patient", entity_id: object = "", *, by: Actor | None) -> None:
+    """What the present request did not say itself: a line for every patient of whom it opened something, or one about
+    ``entity`` when it only read sealed rows. The net below the pages, which say it in better words."""
     where = present()
     rest = {UUID(pk) for pk in where.trace.opened - where.trace.noted}
+    purpose: Purpose = _OWN.get(by.role if by else "", "TREAT")
     if rest:
-        purpose: Purpose = (
-            "PATRQT" if by is None or by.role == "patient" else "HOPERAT" if by.role == "staff" else "TREAT"
-        )
         record_each("read", "patients.patient", by=by, patient_ids=rest, purpose=purpose)
+    elif where.trace.loaded and not where.trace.noted:
+        record("read", entity, entity_id, by=by, purpose=purpose)
 
 
 def line(

@@ -129,7 +129,10 @@ class EncryptedField(Field):
         return None if value is None else connection.Database.Binary(value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
-        return None if value is None else Sealed(bytes(value))
+        if value is None:
+            return None
+        origin.loaded()
+        return Sealed(bytes(value))
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name == "isnull":

@@ -17,8 +17,10 @@ class Nowhere(Exception):
 
 @dataclass
 class Trace:
-    """What happened in one piece of work: whose values were opened, and whose record the log has a line about."""
+    """What happened in one piece of work: whether a row with sealed values was read, whose values were opened, and whose
+    record the log has a line about ("None": about nobody's in particular)."""
 
+    loaded: bool = False
     opened: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
 
@@ -74,6 +76,13 @@ def within(**more: Any) -> Iterator[None]:
 def add(**more: Any) -> None:
     """More is known of the present origin, until whoever set it ends it."""
     _present.set(replace(present(), **more))
+
+
+def loaded() -> None:
+    """A row with a sealed value came out of the database."""
+    where = _present.get()
+    if where is not None:
+        where.trace.loaded = True
 
 
 def opened(owner: str) -> None:

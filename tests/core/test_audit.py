@@ -121,7 +121,7 @@ def test_the_harness_finds_a_page_that_says_nothing(amira: Patient) -> None:
         found = harness.watch.unnoted()
         Patient.objects.filter(pk=uuid.uuid4()).first()
     assert len(found) == 1
-    assert found[0].startswith("page read patients_patient.address")
+    assert found[0].startswith("page read patients_patient.sex")
     harness.watch.forget()
 
 
