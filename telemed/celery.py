@@ -16,7 +16,7 @@ class Task(celery.Task):  # type: ignore[type-arg]  # generic in the stubs only
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         with origin("task", detail=str(self.name)[:80]):
-            return super().__call__(*args, **named)
+            return self.run(*args, **named)
 
 
 app = celery.Celery("telemed", task_cls=Task)
