@@ -13,7 +13,7 @@ from adminops.states import ApprovalState
 from patients.models import EmergencyAccess, PrivacyRequest
 from telemed.accounts.models import User
 from telemed.core import clock, events
-from telemed.core.models import Event
+from telemed.core.models import AuditSeal, Event
 from telemed.notifications.actions import outbox
 from telemed.notifications.actions.outbox import Notice
 
@@ -107,6 +107,20 @@ def tell_who_answers(event: Event) -> None:
             day = clock.day(row.due_at, clock.zone(person.time_zone))
             notice = Notice(title, words % {"day": day}, reverse("admin:request", args=[row.pk]))
         outbox.send(person, notice, kind=f"request.{name}", key=f"{name}:{event.pk}:{person.pk}", now=clock.now())
+
+
+def tell_the_head(now: datetime) -> None:
+    """A copy of the head of the access log outside of the database: in the mail of who reviews it."""
+    row = AuditSeal.objects.order_by("-n").first()
+    for person in may("review_emergency") if row else []:
+        assert row
+        with outbox.speaking(person):
+            words = _(
+                "Keep this message. The access log up to line %(last)s is sealed under number %(n)s: %(hash)s. Whoever "
+                "changes an older line cannot make this number again; manage.py verify_audit shows it."
+            ) % {"last": row.last, "n": row.n, "hash": row.proof().hash.hex()}
+            notice = Notice(_("The access log today"), words, reverse("admin:core_auditseal_changelist"))
+        outbox.send(person, notice, kind="audit.head", key=f"head:{now.date()}:{person.pk}", now=now)
 
 
 @events.on("adminops.helpsession.asked")

@@ -28,6 +28,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "consultations.prescription": ("doctor__clinic",),
     "consultations.reminder": ("appointment__doctor__clinic",),
     "core.auditevent": ("clinic_id",),
+    "core.auditseal": INSTALLATION,
     "core.delivery": INSTALLATION,
     "core.event": INSTALLATION,
     "doctors.decision": ("doctor__clinic",),

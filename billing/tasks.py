@@ -9,25 +9,23 @@ from uuid import UUID
 from celery import shared_task
 
 from billing.actions import payments, refunds
-from telemed.core import audit, clock
+from telemed.core import clock
 
 logger = logging.getLogger("telemed.payments")
 
 
 @shared_task
 def refund(*, refund_id: str) -> None:
-    with audit.origin("task"):
-        refunds.settle(UUID(refund_id), now=clock.now())
+    refunds.settle(UUID(refund_id), now=clock.now())
 
 
 @shared_task
 def sweep() -> None:
     """Refunds that are due, and payments that nobody asked about for a minute."""
-    with audit.origin("task"):
-        for refund_id in refunds.due(clock.now()):
-            _alone(partial(refunds.settle, refund_id))
-        for payment in payments.due(clock.now()):
-            _alone(partial(payments.catch_up, payment, every=payments.CHECK_EVERY))
+    for refund_id in refunds.due(clock.now()):
+        _alone(partial(refunds.settle, refund_id))
+    for payment in payments.due(clock.now()):
+        _alone(partial(payments.catch_up, payment, every=payments.CHECK_EVERY))
 
 
 def _alone(work: Callable[..., object]) -> None:

@@ -7,21 +7,19 @@ from django.utils.translation import ngettext
 from consultations.actions import booking, reminders, rooms
 from consultations.invites import both, when
 from consultations.models import Appointment, Reminder
-from telemed.core import audit, clock
+from telemed.core import clock
 from telemed.notifications.actions import outbox
 
 
 @shared_task
 def remind() -> None:
-    with audit.origin("task"):
-        reminders.send_due(_say, now=clock.now())
+    reminders.send_due(_say, now=clock.now())
 
 
 @shared_task
 def tidy() -> None:
-    with audit.origin("task"):
-        booking.tidy(clock.now())
-        rooms.tidy(clock.now())
+    booking.tidy(clock.now())
+    rooms.tidy(clock.now())
 
 
 def _say(appointment: Appointment, reminder: Reminder) -> None:

@@ -11,7 +11,7 @@ from doctors import queries
 from doctors.actions import licences
 from doctors.models import Licence
 from telemed.accounts.models import User
-from telemed.core import audit, clock
+from telemed.core import clock
 from telemed.notifications.actions import outbox
 from telemed.notifications.actions.outbox import Notice
 
@@ -20,11 +20,10 @@ from telemed.notifications.actions.outbox import Notice
 def look_at_licences() -> None:
     """May run as often as one likes, and late: each warning is sent once, and the latest one that is due replaces those
     that a worker slept through."""
-    with audit.origin("task"):
-        now = clock.now()
-        licences.expire(now)
-        for licence, step in queries.ending(now):
-            _warn(licence, step, now)
+    now = clock.now()
+    licences.expire(now)
+    for licence, step in queries.ending(now):
+        _warn(licence, step, now)
 
 
 def _warn(licence: Licence, step: int, now: datetime) -> None:

@@ -9,7 +9,7 @@ from patients.actions import profile
 from patients.models import Patient, Proxy
 from telemed.accounts.context import me
 from telemed.accounts.models import User
-from telemed.core import clock
+from telemed.core import audit, clock
 
 
 def patient_user(request: HttpRequest) -> User:
@@ -29,4 +29,6 @@ def record_of(request: HttpRequest, patient_id: UUID | None, *rights: str) -> Pa
     rows = Patient.objects.all()
     for right in rights or (Proxy.Right.READ,):
         rows = rows.filter(pk__in=Patient.objects.of(user, right).values("pk"))
-    return get_object_or_404(rows, pk=patient_id)
+    patient = get_object_or_404(rows, pk=patient_id)
+    audit.add(on_behalf_of=None if patient.user_id == user.pk else patient.pk)
+    return patient

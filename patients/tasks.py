@@ -3,24 +3,21 @@
 from celery import shared_task
 
 from patients.actions import erasure, majority, requests
-from telemed.core import audit, clock
+from telemed.core import clock
 
 
 @shared_task
 def come_of_age() -> None:
-    with audit.origin("task"):
-        majority.tidy(clock.now())
+    majority.tidy(clock.now())
 
 
 @shared_task
 def watch_requests() -> None:
-    with audit.origin("task"):
-        requests.watch(clock.now())
+    requests.watch(clock.now())
 
 
 @shared_task
 def end_of_time() -> None:
     """What the law made us keep is destroyed when its time is over."""
-    with audit.origin("task"):
-        erasure.end_of_time(clock.now())
-        erasure.forget_old_mail(clock.now())
+    erasure.end_of_time(clock.now())
+    erasure.forget_old_mail(clock.now())

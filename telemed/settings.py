@@ -212,6 +212,10 @@ KMS_OLD_URLS = env.names("KMS_OLD_URLS")
 VAULT_TOKEN, VAULT_NAMESPACE = env.text("VAULT_TOKEN"), env.text("VAULT_NAMESPACE")
 for _key_url in (KMS_URL, *KMS_OLD_URLS):
     env.root_key("KMS_URL" if _key_url == KMS_URL else "KMS_OLD_URLS", _key_url, token=VAULT_TOKEN)
+# Where the heads of the sealed access log are kept, out of reach of who can change the database (core.anchors).
+AUDIT_ANCHOR_URL = env.text("AUDIT_ANCHOR_URL", f"file://{LOCAL}/audit-heads.jsonl" if DEMO else "")
+if AUDIT_ANCHOR_URL:
+    env.url("AUDIT_ANCHOR_URL", AUDIT_ANCHOR_URL, {"file", "storage"})
 STORAGES = {
     "default": env.storage("STORAGE_URL", STORAGE_URL),
     "tombstones": env.storage("TOMBSTONES_URL", TOMBSTONES_URL),
@@ -420,6 +424,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "telemed.accounts.tasks.end_idle",
         "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10)),
     },
+    "seal": {
+        "task": "telemed.core.tasks.seal",
+        "schedule": timedelta(seconds=env.whole("SEAL_SECONDS", 1)),
+        "options": {"expires": 5},
+    },
+    "head": {"task": "adminops.tasks.mail_head", "schedule": timedelta(hours=1)},
     "heartbeat": {"task": "telemed.core.tasks.heartbeat", "schedule": timedelta(seconds=5)},
 }
 

@@ -19,9 +19,10 @@ from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.clinics import forget_clinics
 from telemed.accounts.models import User
-from telemed.core import clock
+from telemed.core import audit, clock
 from telemed.core.crypto import keyring
 from tests import cast
+from tests.harness import watch
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
@@ -47,6 +48,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """A flush between tests truncates every table; only tests of the guard need the guard on TRUNCATE."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE core_auditevent DISABLE TRIGGER audit_no_truncate")
+        watch.install()
+        cursor.execute("ALTER TABLE core_auditseal DISABLE TRIGGER seal_no_truncate")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -89,6 +92,22 @@ def _no_outside() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _every_look_is_noted() -> Iterator[None]:
+    """No page, API or socket shows health data without a line in the access log (tests/harness.py)."""
+    watch.forget()
+    yield
+    if unnoted := watch.unnoted():
+        pytest.fail("nothing in the access log about: " + "; ".join(unnoted))
+
+
+@pytest.fixture(autouse=True)
+def _somewhere() -> Iterator[None]:
+    """What a test itself reads comes from the test."""
+    with audit.origin("test"):
         yield
 
 

@@ -2,11 +2,12 @@ from typing import ClassVar
 
 from auditlog.models import LogEntry
 from django.contrib.admin import display, register
+from django.utils.translation import gettext_lazy as _
 
 from adminops.admin.base import ReadOnly, Tells
 from adminops.site import site
 from telemed.accounts.models import User
-from telemed.core.models import AuditEvent, Delivery, Event
+from telemed.core.models import AuditEvent, AuditSeal, Delivery, Event
 
 
 @register(AuditEvent, site=site)
@@ -22,6 +23,20 @@ class AuditEventAdmin(ReadOnly):
     def actor(self, row: AuditEvent) -> str:
         person = User.objects.filter(pk=row.actor_id).first() if row.actor_id else None
         return str(person or row.actor_id or "-")
+
+
+@register(AuditSeal, site=site)
+class AuditSealAdmin(ReadOnly):
+    """The signatures under the access log. The newest one is its head: its hash stands in the daily mail too."""
+
+    list_display = ("n", "at", "first", "last", "count", "hash", "key")
+    ordering = ("-n",)
+    tells: ClassVar[Tells] = {"hash": ("root", "signature")}
+    about_people: ClassVar[bool] = False
+
+    @display(description=_("hash"))
+    def hash(self, row: AuditSeal) -> str:
+        return row.proof().hash.hex()
 
 
 @register(Event, site=site)

@@ -62,7 +62,7 @@ class NoMoreTime(Refusal):
 
 # One statement writes the hold, its event and its audit line, or nothing. ON CONFLICT covers the unique start and both
 # exclusion constraints without the deadlocks that catching their violations brings (see docs/decisions/0004).
-HOLD = """
+HOLD = f"""
 WITH held AS (
     INSERT INTO consultations_appointment (id, reference, doctor_id, patient_id, visit_type_id, booked_by_id, state, mode,
         starts_at, ends_at, price, currency, shares_record, hidden_from_proxies, hold_expires_at, hold_extensions, created_at)
@@ -71,15 +71,12 @@ WITH held AS (
     ON CONFLICT DO NOTHING RETURNING id
 ), told AS (
     INSERT INTO core_event (id, name, entity_id, by_id, at, data)
-    SELECT %(event)s, 'consultations.appointment.held', id, %(by)s, %(now)s, '{}' FROM held
+    SELECT %(event)s, 'consultations.appointment.held', id, %(by)s, %(now)s, '{{}}' FROM held
 ), noted AS (
-    INSERT INTO core_auditevent (at, actor_id, actor_role, action, patient_id, entity, entity_id, purpose, outcome,
-        channel, request_id, network, clinic_id, canonical, leaf)
-    SELECT %(audit_at)s, %(by)s, %(role)s, 'create', %(patient)s, 'consultations.appointment', id, 'TREAT', 'done',
-        %(channel)s, %(request_id)s, %(network)s, %(clinic_id)s, %(canonical)s, %(leaf)s FROM held
+    {audit.INSERT} FROM held
 )
 SELECT id FROM held
-"""
+"""  # noqa: S608 -- names of columns
 
 
 def hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointment:
@@ -234,8 +231,7 @@ def _insert(slot: Slot, patient: Patient, by: User, now: datetime) -> UUID | Non
     values: dict[str, Any] = {
         "id": appointment_id, "reference": code(8), "doctor": kind.doctor_id, "patient": patient.pk, "visit_type": kind.pk, "by": by.pk,
         "mode": kind.mode, "starts_at": slot.starts_at, "ends_at": slot.ends_at, "price": kind.price, "currency": kind.currency,
-        "expires": now + timedelta(minutes=settings.HOLD_MINUTES), "now": now, "event": uuid7(), "audit_at": noted.at, "role": noted.actor_role,
-        "channel": noted.channel, "request_id": noted.request_id, "network": noted.network, "clinic_id": noted.clinic_id, "canonical": noted.canonical, "leaf": noted.leaf,
+        "expires": now + timedelta(minutes=settings.HOLD_MINUTES), "now": now, "event": uuid7(), **audit.parameters(noted),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(HOLD, values)

@@ -17,7 +17,7 @@ PAGE = 200
 ATTEMPTS = 3
 
 # One statement takes the next number, writes the event and its audit line, or finds that it was written before.
-APPEND = """
+APPEND = f"""
 WITH known AS (
     SELECT seq FROM consultations_roomevent
     WHERE consultation_id = %(room)s AND sender_id = %(sender)s AND client_id = %(client_id)s
@@ -29,13 +29,10 @@ WITH known AS (
     SELECT %(id)s, %(room)s, %(patient)s, head, %(sender)s, %(client_id)s, %(kind)s, %(body)s, %(now)s FROM grown
     RETURNING seq
 ), noted AS (
-    INSERT INTO core_auditevent (at, actor_id, actor_role, action, patient_id, entity, entity_id, purpose, outcome,
-        channel, request_id, network, canonical, leaf)
-    SELECT %(audit_at)s, %(by)s, %(role)s, 'create', %(patient)s, 'consultations.roomevent', %(id)s, 'TREAT', 'done',
-        %(channel)s, %(request_id)s, %(network)s, %(canonical)s, %(leaf)s FROM written
+    {audit.INSERT} FROM written
 )
 SELECT seq, true FROM written UNION ALL SELECT seq, false FROM known
-"""
+"""  # noqa: S608 -- names of columns
 
 
 @dataclass(frozen=True)
@@ -84,9 +81,7 @@ def _write(row: RoomEvent, by: User) -> tuple[int, bool]:
     noted = audit.line("create", "consultations.roomevent", row.pk, by=by, patient_id=row.patient_id)
     values: dict[str, Any] = {
         "room": row.consultation_id, "sender": row.sender_id, "client_id": row.client_id, "id": row.pk, "patient": row.patient_id,
-        "kind": row.kind, "body": RoomEvent._meta.get_field("body").seal(row.body, row), "now": row.at, "by": by.pk, "audit_at": noted.at,
-        "role": noted.actor_role, "channel": noted.channel, "request_id": noted.request_id, "network": noted.network,
-        "canonical": noted.canonical, "leaf": noted.leaf,
+        "kind": row.kind, "body": RoomEvent._meta.get_field("body").seal(row.body, row), "now": row.at, **audit.parameters(noted),
     }  # fmt: skip
     for attempt in range(ATTEMPTS):
         try:

@@ -56,7 +56,9 @@ def open_record(
         opened_at=now, expires_at=now + rules.OPEN,
     )  # fmt: skip
     row.save(force_insert=True)
-    audit.record("grant", "patients.grant", row.grant.pk, by=by, patient_id=patient.pk, purpose="BTG", outcome=code)
+    audit.record(
+        "break-glass", "patients.grant", row.grant.pk, by=by, patient_id=patient.pk, purpose="BTG", reason=code
+    )
     events.publish("patients.emergency.opened", row.pk, by=by.pk, now=now)
     return row
 

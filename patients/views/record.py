@@ -63,6 +63,7 @@ DID = {
     "create": gettext_lazy("made"), "read": gettext_lazy("looked at"), "update": gettext_lazy("changed"), "delete": gettext_lazy("removed"),
     "print": gettext_lazy("downloaded"), "export": gettext_lazy("exported"), "sign": gettext_lazy("signed"), "consent": gettext_lazy("accepted"),
     "grant": gettext_lazy("opened"), "search": gettext_lazy("searched"), "verify": gettext_lazy("checked"),
+    "break-glass": gettext_lazy("opened in an emergency"), "disclose": gettext_lazy("passed on"),
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from telemed.accounts import kept
 from telemed.accounts.clinics import at, clinic_at, the_clinic
 from telemed.accounts.models import User
-from telemed.core import clock, problems
+from telemed.core import audit, clock, problems
 
 
 class House:
@@ -58,9 +58,9 @@ class Activity:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and not by_itself(request):
-            session: Any = request.session
-            session.touch(clock.now())
-        return self.get_response(request)
+            request.session.touch(clock.now())  # type: ignore[attr-defined]  # our own store
+        with audit.within(session=request.session.reference):  # type: ignore[attr-defined]  # and this
+            return self.get_response(request)
 
 
 def by_itself(request: HttpRequest) -> bool:

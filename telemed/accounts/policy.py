@@ -110,12 +110,16 @@ class Gate:
             raise PolicySkipped(f"{request.path_info} is about {rule.of} and fetched only {sorted(fetched)}")
         if response.status_code in REFUSED and request.user.is_authenticated:
             _note(request)
+        else:
+            by = request.user if isinstance(request.user, User) else None
+            audit.note_rest(rule.of or "patients.patient", _named(request) if rule.of else "", by=by)
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
         match = request.resolver_match
         assert match is not None
         rule = request.rule = rule_for(name_of(match))  # type: ignore[attr-defined]
+        audit.add(rule=name_of(match)[:80])
         method = "GET" if request.method == "HEAD" else str(request.method)
         if rule.for_anyone(method):
             return None
@@ -171,5 +175,10 @@ def _note(request: HttpRequest) -> None:
     match = request.resolver_match
     assert match is not None
     assert isinstance(request.user, User)
-    named = next((str(value) for value in match.kwargs.values()), "")
-    audit.record("denied", name_of(match)[:60], named[:60], by=request.user, purpose="HOPERAT", outcome="denied")
+    audit.record("denied", name_of(match)[:60], _named(request), by=request.user, purpose="HOPERAT", outcome="denied")
+
+
+def _named(request: HttpRequest) -> str:
+    """What the address names."""
+    match = request.resolver_match
+    return next((str(value) for value in match.kwargs.values()), "")[:60] if match else ""

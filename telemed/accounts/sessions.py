@@ -8,6 +8,7 @@ A signed-in session ends after ``idle_seconds`` without a sign of its person, an
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, user_logged_in
@@ -118,6 +119,12 @@ class SessionStore(SessionBase):
         if self.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
             return None
         return user if _fits(self.get(HASH_SESSION_KEY), user) else None
+
+    def reference(self) -> tuple[UUID | None, str]:
+        """Which session this is, and how its person has proved who they are, for the access log."""
+        records = self.get("account_authentication_methods", [])  # allauth's
+        ways = dict.fromkeys(str(row.get("method", "")) for row in records)
+        return self.row.pk if self.row else None, "+".join(ways)[:40]
 
     def touch(self, now: datetime) -> None:
         """A sign of the person: the idle time starts again. The 12 hours do not."""

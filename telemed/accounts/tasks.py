@@ -3,17 +3,15 @@
 from celery import shared_task
 
 from telemed.accounts.actions import identity, sessions, tries
-from telemed.core import audit, clock
+from telemed.core import clock
 
 
 @shared_task
 def forget_pictures() -> None:
-    with audit.origin("task"):
-        identity.forget_pictures(clock.now())
+    identity.forget_pictures(clock.now())
 
 
 @shared_task
 def end_idle() -> None:
-    with audit.origin("task"):
-        sessions.end_idle(now=clock.now())
-        tries.forget(now=clock.now())
+    sessions.end_idle(now=clock.now())
+    tries.forget(now=clock.now())

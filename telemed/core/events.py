@@ -18,6 +18,7 @@ from django.db import transaction
 
 from telemed.core import work
 from telemed.core.models import Delivery, Event
+from telemed.core.origin import within
 
 Subscriber = Callable[[Event], None]
 GRACE = timedelta(seconds=15)  # the sweep leaves a fresh delivery to the wake-up that follows its commit
@@ -65,7 +66,8 @@ def deliver(delivery_id: UUID, *, now: datetime) -> bool:
                 return False
             function = subscriber(row.event.name, row.subscriber)
             if function:  # a subscriber that a release removed has nothing left to do
-                function(row.event)
+                with within(on_behalf_of=row.event.by_id):
+                    function(row.event)
             Delivery.objects.filter(pk=row.pk).update(state=Delivery.State.DONE, error="")
     except Exception as error:  # whatever a subscriber raises is kept with the row and tried again
         logger.exception("delivery %s failed", delivery_id)

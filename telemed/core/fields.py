@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models.lookups import IsNull
 from django.utils.functional import cached_property
 
-from telemed.core import crypto
+from telemed.core import crypto, origin
 
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
@@ -48,6 +48,7 @@ class _Door:
             row.refresh_from_db(fields=[self.field.attname])
         value = row.__dict__[self.field.attname]
         if isinstance(value, Sealed):
+            origin.opened(self.field.owner(row))
             value = row.__dict__[self.field.attname] = self.field.open(value, self.field.bound_to(row))
         return value
 
@@ -92,7 +93,7 @@ class EncryptedField(Field):
 
     def seal(self, value: Any, row: models.Model) -> bytes:
         """The envelope of ``value`` for the column of ``row``, for statements written by hand."""
-        return crypto.seal(type(self).pack(value), subject=self._owner(row), aad=self.aad(self.bound_to(row)))
+        return crypto.seal(type(self).pack(value), subject=self.owner(row), aad=self.aad(self.bound_to(row)))
 
     def open(self, value: Sealed, pk: object) -> Any:
         """The plain value of a column read with ``values()``. Raises crypto.Tampered."""
@@ -108,7 +109,7 @@ class EncryptedField(Field):
     def aad(self, row: object) -> bytes:
         return crypto.bound(self.place, row)
 
-    def _owner(self, row: models.Model) -> str:
+    def owner(self, row: models.Model) -> str:
         owner = getattr(row, self.subject) if self.subject else crypto.HOUSE
         return owner if isinstance(owner, str) else f"patient:{owner}"
 
@@ -128,7 +129,10 @@ class EncryptedField(Field):
         return None if value is None else connection.Database.Binary(value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
-        return None if value is None else Sealed(bytes(value))
+        if value is None:
+            return None
+        origin.loaded()
+        return Sealed(bytes(value))
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name == "isnull":

@@ -44,7 +44,8 @@ class Origin:
             if request.path_info.startswith("/api/")
             else "web"
         )
-        with audit.origin(channel, request.request_id, audit.shorten(client_ip(request))):  # type: ignore[attr-defined]
+        network, agent = audit.shorten(client_ip(request)), audit.agent(request.headers.get("User-Agent", ""))
+        with audit.origin(channel, request.request_id, network, agent=agent):  # type: ignore[attr-defined]
             response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response

@@ -2,13 +2,15 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from telemed.core import proof
 from telemed.core.datakeys import DataKey, Tombstone
 from telemed.core.fields import EncryptedBytesField, EncryptedTextField
 from telemed.core.ids import uuid7
 
-__all__ = ["AuditEvent", "DataKey", "Delivery", "Event", "StoredFile", "Tombstone"]
+__all__ = ["AuditEvent", "AuditSeal", "DataKey", "Delivery", "Event", "StoredFile", "Tombstone"]
 
 
 class Event(models.Model):
@@ -75,6 +77,13 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=36, blank=True)
     network = models.CharField(max_length=45, blank=True)
     clinic_id = models.UUIDField(null=True)  # at which clinic; none for what the platform does by itself
+    session_id = models.UUIDField(null=True)  # accounts.devicesession
+    strength = models.CharField(max_length=40, blank=True)  # how the person proved who they are: password+token
+    on_behalf_of = models.UUIDField(null=True)  # the patient of a proxy, the person helped, who caused a task
+    reason = models.CharField(max_length=40, blank=True)  # a code that goes with the purpose
+    rule = models.CharField(max_length=80, blank=True)  # the row of telemed/policy.yaml that let the request in
+    agent = models.CharField(max_length=16, blank=True)  # a hash of what the browser calls itself
+    detail = models.CharField(max_length=80, blank=True)  # the task or the command; the hash of a search
     canonical = models.BinaryField()
     leaf = models.BinaryField()
 
@@ -87,6 +96,40 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.entity}"
+
+
+class AuditSeal(models.Model):
+    """The signature under a stretch of the access log (``sealing``), checked by ``proof``. Append-only by trigger.
+
+    ``snapshot``, ``system`` and ``floor`` tell the sealer which lines it has not seen yet.
+    """
+
+    n = models.BigIntegerField(primary_key=True)
+    first = models.BigIntegerField(unique=True)  # numbers of lines, without gaps
+    last = models.BigIntegerField()
+    count = models.PositiveIntegerField()
+    ids = ArrayField(models.BigIntegerField())  # of core.auditevent, in the order of their numbers
+    marks = models.BinaryField()  # the first bytes of each leaf
+    root = models.BinaryField(max_length=32)
+    prev_hash = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+    key = models.CharField(max_length=40)
+    public = models.BinaryField(max_length=32)
+    signature = models.BinaryField(max_length=64)
+    snapshot = models.TextField()
+    system = models.CharField(max_length=24)
+    floor = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.n} ({self.first}–{self.last})"
+
+    def proof(self) -> proof.Seal:
+        """What is signed and checked of it."""
+        raw: dict[str, Any] = {}
+        for name in proof.SEAL:
+            value = getattr(self, name)
+            raw[name] = bytes(value) if isinstance(value, memoryview) else value
+        return proof.Seal(**raw)
 
 
 class StoredFile(models.Model):

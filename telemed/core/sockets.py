@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from channels.auth import AuthMiddleware
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -18,6 +19,7 @@ from django.db import close_old_connections
 from redis.exceptions import RedisError
 
 from telemed.core import audit
+from telemed.core.origin import Trace
 from telemed.core.realtime import Frame, encode, hub
 
 MAX_FRAME = 64 * 1024
@@ -98,6 +100,7 @@ class Socket(AsyncWebsocketConsumer):
         await self.accept()
         self.user = self.scope["user"]
         self.address = _address(self.scope)
+        self.origin = _origin(self.scope, self.address)
         if not (self.user.is_authenticated or self.FOR_EVERYONE):
             await self.close(SIGN_IN)
             return
@@ -194,8 +197,10 @@ class Socket(AsyncWebsocketConsumer):
         def call() -> Any:
             close_old_connections()
             try:
-                with audit.origin("socket", network=audit.shorten(self.address)):
-                    return function(*arguments, **named)
+                with audit.origin("ws", **self.origin):
+                    answer = function(*arguments, **named)
+                    audit.note_rest(by=self.user if self.user.is_authenticated else None)
+                    return answer
             finally:
                 close_old_connections()
 
@@ -247,6 +252,13 @@ def _address(scope: dict[str, Any]) -> str:
         if len(hops) >= settings.TRUSTED_PROXIES:
             return hops[-settings.TRUSTED_PROXIES]
     return seen
+
+
+def _origin(scope: dict[str, Any], address: str) -> dict[str, Any]:
+    """What the access log says of everything that comes through this socket."""
+    agent = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
+    facts = {"request_id": uuid4().hex, "network": audit.shorten(address), "agent": audit.agent(agent)}
+    return {**facts, "session": scope["session"].reference, "trace": Trace()}
 
 
 def _still_signed_in(scope: dict[str, Any]) -> bool:

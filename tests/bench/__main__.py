@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from io import StringIO
 
+from telemed.core.origin import origin
 from telemed.embedded import servers
 from tests.figures import Figure, show
 
@@ -14,7 +15,8 @@ def main() -> int:
     with servers(throwaway=True) as env:
         os.environ.update(env | {"DJANGO_SETTINGS_MODULE": "telemed.settings"})
         _prepare()
-        return show(_measures(dict(os.environ)))
+        with origin("bench"):
+            return show(_measures(dict(os.environ)))
 
 
 def _prepare() -> None:
@@ -35,7 +37,7 @@ def _prepare() -> None:
 
 
 def _measures(env: dict[str, str]) -> dict[str, Callable[[], Iterable[Figure]]]:
-    from tests.bench import bookings, footprint, pages, races, sealed, signalling
+    from tests.bench import bookings, footprint, pages, races, sealed, signalling, trail
 
     return {
         "G5": partial(races.contested, env),
@@ -49,6 +51,8 @@ def _measures(env: dict[str, str]) -> dict[str, Callable[[], Iterable[Figure]]]:
         "encrypted-page": partial(sealed.page, env),
         "file-throughput": sealed.file,
         "memory": partial(footprint.whole, env),
+        "audit-insert": trail.insert,
+        "audit-verify": trail.verify,
     }
 
 

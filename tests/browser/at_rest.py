@@ -14,6 +14,12 @@ def found(stack: Stack, words: Iterable[str]) -> list[str]:
     return [*_tables(stack, wanted), *_files(stack, wanted)]
 
 
+def sealed(stack: Stack) -> bool:
+    """Whether the worker has sealed lines of the access log."""
+    with psycopg.connect(stack.env["DATABASE_URL"]) as database:
+        return database.execute("SELECT count(*) > 0 FROM core_auditseal").fetchone() == (True,)
+
+
 def _tables(stack: Stack, words: list[str]) -> Iterable[str]:
     count = psycopg.sql.SQL("SELECT count(*) FROM {table} AS r WHERE r::text LIKE %s OR r::text LIKE %s")
     with psycopg.connect(stack.env["DATABASE_URL"]) as database:

@@ -200,6 +200,7 @@ class Journey(Traveller):
         expect(page.get_by_text(DOCTOR).first).to_be_visible()
         self.look(page)
         assert at_rest.found(self.people.stack, [*CANARIES, self.name]) == []
+        until(partial(at_rest.sealed, self.people.stack), "the access log is sealed")
 
     def administer(self) -> None:
         """9: the admin signs in with a second factor, verifies a doctor, and sees what happened."""

@@ -123,6 +123,7 @@ ROWS = [
     Row("admin:billing_payment_changelist", STAFF, "/admin/billing/payment/"),
     Row("admin:notifications_message_changelist", STAFF, "/admin/notifications/message/"),
     Row("admin:core_auditevent_changelist", STAFF, "/admin/core/auditevent/"),
+    Row("admin:core_auditseal_changelist", PRIVACY, "/admin/core/auditseal/"),
 ]
 # Pages that only exist in the middle of something: the journey opens them and asks the same of each.
 ON_THE_WAY = {

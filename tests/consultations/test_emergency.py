@@ -228,7 +228,7 @@ def test_every_read_says_that_the_glass_was_broken(
     chart(urgent, amira)
     rows = AuditEvent.objects.filter(actor_id=other.user_id, patient_id=amira.pk).order_by("id")
     assert [(row.action, row.entity, row.purpose) for row in rows] == [
-        ("grant", "patients.grant", "BTG"), ("read", "patients.chart", "BTG"), ("read", "consultations.note", "BTG"),
+        ("break-glass", "patients.grant", "BTG"), ("read", "patients.chart", "BTG"), ("read", "consultations.note", "BTG"),
     ]  # fmt: skip
 
 

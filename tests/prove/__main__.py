@@ -17,7 +17,7 @@ from tests.browser.journey import Journey
 from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
 from tests.browser.people import NARROW, SLOW, WIDE, People, launch
 from tests.figures import Figure, count, show
-from tests.prove import authz, entry, keys
+from tests.prove import authz, entry, keys, trail
 
 LANGUAGES = ("en", "ar")
 
@@ -56,6 +56,7 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
         "field-tamper-refused": keys.fields,
         "file-tamper-refused": keys.files,
         "rotation-errors": keys.rotation,
+        "audit-tamper-found": trail.found,
     }
 
 

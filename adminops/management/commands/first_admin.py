@@ -27,7 +27,7 @@ class Command(BaseCommand):
         password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         try:
             validate_password(password, User(email=options["email"], name=options["name"]))
-            with audit.origin("command"):
+            with audit.origin("command", detail="first_admin"):
                 person = people.first(
                     options["email"], name=options["name"], role=options["role"], password=password,
                     time_zone=the_clinic().time_zone,

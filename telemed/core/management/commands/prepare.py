@@ -30,7 +30,7 @@ class Command(BaseCommand):
             ("database", _migrate), ("roles", _roles), ("keys", _keys), ("translations", _translations), ("static files", _static),
             ("dictionaries", _dictionaries), ("demo people", _demo),
         ]  # fmt: skip
-        with audit.origin("command"):
+        with audit.origin("command", detail="prepare"):
             for name, step in steps:
                 started = time.monotonic()
                 outcome = step()

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError("demo people exist only in demo mode")
         if User.objects.exists():
             return "there already"
-        with audit.origin("command"), transaction.atomic():
+        with audit.origin("command", detail="seed_demo"), transaction.atomic():
             admin = _staff()
             Clinic.objects.create(**people.SECOND_CLINIC)
             forget_clinics()
