@@ -78,7 +78,12 @@ def envelopes(row: models.Model, fields: tuple[EncryptedField, ...]) -> Iterator
 
 def retired() -> "models.QuerySet[DataKey]":
     """Data keys that only open."""
-    return DataKey.objects.filter(retired_at__isnull=False).exclude(subject__startswith=crypto.INDEX)
+    return sealing_keys().filter(retired_at__isnull=False)
+
+
+def sealing_keys() -> "models.QuerySet[DataKey]":
+    """Data keys that seal and open values; those that hash or sign do not."""
+    return DataKey.objects.exclude(subject__startswith=crypto.INDEX).exclude(subject__startswith=crypto.SIGNING)
 
 
 def key_of(value: Sealed) -> UUID | None:

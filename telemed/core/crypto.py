@@ -28,6 +28,7 @@ VERSION = b"\x01"
 MINIMUM = 1 + 16 + 12 + 16
 HOUSE = "house"  # the subject of what belongs to no person
 INDEX = "index:"  # subjects of keys that hash instead of sealing
+SIGNING = "seal:"  # subjects of keys that sign: what they signed is checked for as long as it is kept, so they stay
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 4096
 

@@ -84,7 +84,7 @@ def _begun() -> datetime | None:
 @transaction.atomic
 def _retire(began: datetime, batch: int) -> int:
     """The next subjects get a new key in the place of one from before ``began``."""
-    due = DataKey.objects.filter(retired_at=None, created_at__lte=began).exclude(subject__startswith=crypto.INDEX)
+    due = columns.sealing_keys().filter(retired_at=None, created_at__lte=began)
     rows = list(due.select_for_update(skip_locked=True)[:batch])
     DataKey.objects.filter(id__in=[row.id for row in rows]).update(retired_at=timezone.now())
     fresh = [(row.subject, kms.root().wrap(secrets.token_bytes(32), row.subject)) for row in rows]

@@ -17,9 +17,8 @@ from telemed.core import anchors, crypto, proof
 from telemed.core.datakeys import DataKey
 from telemed.core.models import AuditSeal
 
-SUBJECT = (
-    "seal:audit"  # the label of the signing key among the data keys, where its 32 bytes are wrapped by the root key
-)
+# The label of the signing key among the data keys, where its 32 bytes are wrapped by the root key.
+SUBJECT = f"{crypto.SIGNING}audit"
 MOST = 1000  # lines under one seal
 LOCK = 7_020_251_125
 
@@ -60,7 +59,7 @@ def seal(*, now: datetime) -> int:
 def public_keys() -> dict[str, bytes]:
     """The public half of every key that may have sealed, by its name."""
     rows = DataKey.objects.filter(subject=SUBJECT)
-    return {str(row.pk): _public(_private(crypto.keyring.by_id(row.pk))) for row in rows}
+    return {str(row.pk): _public(_private(crypto.keyring.by_id(row.pk.bytes).key)) for row in rows}
 
 
 def _alone() -> bool:
@@ -72,10 +71,10 @@ def _seal(now: datetime) -> int:
     system = str(_one(SYSTEM))
     rows, floor = _new(before, system)
     if rows:
-        key_id, key = crypto.keyring.for_subject(SUBJECT)
-        signer, seals = _private(key), []
+        key_id, known = crypto.keyring.for_subject(SUBJECT)
+        signer, seals = _private(known.key), []
         for start in range(0, len(rows), MOST):
-            before = _next(before, rows[start : start + MOST], key_id, signer, now)
+            before = _next(before, rows[start : start + MOST], UUID(bytes=key_id), signer, now)
             before.system, before.floor = system, floor
             seals.append(before)
         AuditSeal.objects.bulk_create(seals)

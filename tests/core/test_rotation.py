@@ -21,7 +21,7 @@ from consultations.models import Appointment, Prescription, PrescriptionItem
 from patients.models import Allergy, Patient
 from telemed.accounts.actions import factors
 from telemed.accounts.models import User
-from telemed.core import columns, crypto, files, ids, kms, rotation
+from telemed.core import columns, crypto, files, ids, kms, rotation, sealing
 from telemed.core.ids import uuid7
 from telemed.core.kms import keyfile
 from telemed.core.models import AuditEvent, DataKey, StoredFile
@@ -108,9 +108,7 @@ def test_both_levels_rotate_under_traffic_without_an_error(
     signed = desk_kit.signed(visit, now=now)
     assert signed.pdf
     with keys_at(settings, f"file://{path}"):
-        old = set(
-            columns.retired().union(DataKey.objects.exclude(subject__startswith="index:")).values_list("id", flat=True)
-        )
+        old = set(columns.sealing_keys().values_list("id", flat=True))
         with Traffic(*works([amira, mateo], signed.pdf), *works([mateo, amira], signed.pdf)) as traffic:
             keyfile.add(path)
             wrapped = rotation.rewrap(quiet)
@@ -268,3 +266,10 @@ def test_a_new_root_key_replaces_the_old_one_in_the_file(
         assert (new == old, set(DataKey.objects.values_list("root", flat=True))) == (False, {new})
         crypto.keyring.forget()
         assert Patient.objects.get(pk=amira.pk).name == "Amira Osman"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_key_that_signs_the_access_log_stays_so_that_old_seals_can_be_checked(amira: Patient) -> None:
+    signing, _ = crypto.keyring.for_subject(sealing.SUBJECT)
+    renew()
+    assert crypto.keyring.for_subject(sealing.SUBJECT)[0] == signing

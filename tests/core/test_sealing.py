@@ -223,7 +223,7 @@ def test_a_sealer_that_is_killed_leaves_no_gap_and_seals_nothing_twice(monkeypat
     with tampering.unguarded():
         tampering.run("TRUNCATE core_auditevent RESTART IDENTITY")
         tampering.run("TRUNCATE core_auditseal")
-    env = os.environ | {"DATABASE_URL": _url(), "AUDIT_ANCHOR_URL": "", "KMS_URL": f"file://{settings.KMS_ROOT}"}
+    env = os.environ | {"DATABASE_URL": _url(), "AUDIT_ANCHOR_URL": "", "KMS_URL": settings.KMS_URL}
     command = [sys.executable, "manage.py", "seal_audit", "--every", "0.001"]
     running = [_started(command, env) for _ in range(2)]
     written = 0

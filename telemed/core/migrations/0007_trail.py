@@ -33,7 +33,7 @@ ALTER TABLE core_auditevent DROP COLUMN tx;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0005_file_owner")]
+    dependencies = [("core", "0006_keys")]
     operations = [
         migrations.AddField("auditevent", "session_id", models.UUIDField(null=True)),
         migrations.AddField("auditevent", "on_behalf_of", models.UUIDField(null=True)),
