@@ -13,8 +13,9 @@ INSTALLATION = None  # for whoever runs the installation only
 
 # The way from a row to its clinic.
 WAYS: dict[str, tuple[str, ...] | str | None] = {
+    "accounts.accountchange": ("user__memberships__clinic", "user__patient__registrations__clinic"),
     "accounts.clinic": ("pk",),
-    "adminops.approval": INSTALLATION,
+    "adminops.approval": ("person__memberships__clinic", "asked_by__memberships__clinic"),
     "adminops.helpsession": ("person__memberships__clinic", "person__patient__registrations__clinic"),
     "accounts.membership": ("clinic",),
     "accounts.user": ("memberships__clinic", "patient__registrations__clinic"),
