@@ -57,7 +57,7 @@ def both(appointment: Appointment) -> list[tuple[User, str]]:
 
 def side(appointment: Appointment) -> list[User]:
     """The patient, and who may book for them."""
-    return contacts(appointment.patient, Proxy.Right.BOOK, hidden=appointment.hidden_from_proxies)
+    return contacts(appointment.patient, Proxy.Right.BOOK, hidden=appointment.for_patient_only)
 
 
 def patient_link(appointment: Appointment) -> str:

@@ -125,8 +125,8 @@ def test_the_old_address_takes_it_back_and_every_device_is_signed_out(
     rows = [row for row in Message.objects.filter(kind="security", channel="email") if row.address == OLD]
     assert [f"/account/not-me/{moved.pk}/{moved.key}/"] == [row.link for row in rows]
     assert Client().post(rows[0].link)["Location"] == "/login/"
-    assert User.objects.get(pk=amira.user_id).email == OLD
-    assert (signed_in(thief), DeviceSession.objects.filter(user=amira.user_id).count()) == (False, 0)
+    assert User.objects.get(pk=amira.user.pk).email == OLD
+    assert (signed_in(thief), DeviceSession.objects.filter(user=amira.user.pk).count()) == (False, 0)
     assert not signed_in(enter(NEW))
     assert signed_in(enter(OLD))
     told = {row.address for row in Message.objects.filter(kind="security") if "taken back" in row.subject}
@@ -137,7 +137,7 @@ def test_the_old_address_takes_it_back_and_every_device_is_signed_out(
 def test_taking_an_added_number_back_leaves_the_email(amira: Patient, now: datetime) -> None:
     row = move(amira.user, now, kind="phone", to=MOBILE)
     Client().post(f"/account/not-me/{row.pk}/{row.key}/")
-    user = User.objects.get(pk=amira.user_id)
+    user = User.objects.get(pk=amira.user.pk)
     assert (user.email, user.phone) == (OLD, None)
 
 
@@ -146,7 +146,7 @@ def test_after_three_days_the_link_takes_nothing_back(amira: Patient, moved: Acc
     assert Client().post(f"/account/not-me/{moved.pk}/{moved.key}/").status_code == 410
     with pytest.raises(changes.TooLate):
         changes.undo(moved, by=None, now=time.now)
-    assert User.objects.get(pk=amira.user_id).email == NEW
+    assert User.objects.get(pk=amira.user.pk).email == NEW
 
 
 def test_an_address_that_can_be_taken_back_is_nobody_elses_meanwhile(
@@ -155,7 +155,7 @@ def test_an_address_that_can_be_taken_back_is_nobody_elses_meanwhile(
     with pytest.raises(members.AddressTaken):
         members.reach_at(mateo.user, "email", OLD, old="mateo@example.com", now=time.now)
     members.reach_at(mateo.user, "email", OLD, old="mateo@example.com", now=time.move(hours=72))
-    assert User.objects.get(pk=mateo.user_id).email == OLD
+    assert User.objects.get(pk=mateo.user.pk).email == OLD
 
 
 def test_a_change_settles_once_and_another_can_follow(amira: Patient, moved: AccountChange, time: Time) -> None:

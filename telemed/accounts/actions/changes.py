@@ -124,12 +124,6 @@ def undo(row: AccountChange, *, by: User | None, now: datetime) -> None:
     audit.record("update", f"accounts.{_thing(row)}", row.pk, by=by, patient_id=_patient(user), outcome="undone")
 
 
-def forget(user: User, now: datetime) -> None:
-    """The account is closed: there is nothing to take back, and no old address is kept."""
-    for row in AccountChange.objects.filter(user=user, state=State.OPEN):
-        _move(row, State.DONE, None, now)
-
-
 def settle_due(now: datetime, of: User | None = None) -> int:
     """What nobody took back in time holds from now on, of everybody or of one person. Returns how many those were."""
     rows = AccountChange.objects.due(now).select_related("user", "by")

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from telemed.accounts.actions import changes, sessions
+from telemed.accounts.actions import sessions
 from telemed.accounts.models import User
 from telemed.core import audit
 
@@ -15,7 +15,6 @@ NOWHERE = "closed.invalid"  # a domain that nobody can have (RFC 2606)
 def close(user: User, *, by: User, now: datetime) -> None:
     """Sign out everywhere and forget name, address and password. Other tables still name the account, so its row stays."""
     sessions.end_all(user, by=by)
-    changes.forget(user, now)
     user.email, user.phone, user.name = f"{user.pk}@{NOWHERE}", None, ""
     user.is_active, user.last_login = False, None
     user.set_unusable_password()
