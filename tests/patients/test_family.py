@@ -565,3 +565,13 @@ def test_a_proxy_saves_the_profile_without_losing_what_is_hidden_from_them(
         "Penicillin",
     ]
     assert profile.record_of(cast.user_of(layla), now=now).name == "Layla Haddad"
+
+
+@pytest.mark.parametrize("rule", ["majority", "digital_consent"])
+def test_every_age_says_where_it_was_read_or_that_nobody_has_checked_it(rule: str) -> None:
+    for country, row in ages()[rule].items():
+        assert (10 < row["age"] < 22, bool(row["law"])) == (True, True), country
+        assert set(row["unverified"]) <= {"age", "law", "section", "since"}, country
+        assert ("age" in row["unverified"]) is ("seen" not in row), country
+        assert "since" in row["unverified"] or date.fromisoformat(row["since"]), country
+        assert "section" in row["unverified"] or row["section"], country
