@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from adminops.models import Approval, HelpSession
 from adminops.rights.people import DECIDES
 from adminops.states import ApprovalState
+from adminops.within import those_who_see
 from patients.models import EmergencyAccess, PrivacyRequest
 from telemed.accounts.models import AccountChange, User
 from telemed.core import clock, events
@@ -27,7 +28,7 @@ def may(codename: str) -> QuerySet[User]:
 @events.on("adminops.approval.asked")
 def tell_those_who_can_agree(event: Event) -> None:
     row = Approval.objects.get(pk=event.entity_id)
-    for person in may(DECIDES).exclude(pk__in=(row.asked_by_id, row.person_id)):
+    for person in those_who_see(row, may(DECIDES).exclude(pk__in=(row.asked_by_id, row.person_id))):
         with outbox.speaking(person):
             words = _(
                 "A colleague asks for your agreement. Sign in, look at it and approve or refuse within seven days."
@@ -76,7 +77,7 @@ def tell_who_asked_that_it_was_stopped(event: Event) -> None:
 @events.on("patients.emergency.opened")
 def alert_who_watches_over_privacy(event: Event) -> None:
     row = EmergencyAccess.objects.select_related("doctor").get(pk=event.entity_id)
-    for person in may("review_emergency"):
+    for person in those_who_see(row, may("review_emergency")):
         with outbox.speaking(person):
             words = _("%(doctor)s opened a record in an emergency. Look at it before %(day)s, %(hour)s.")
             tz = clock.zone(person.time_zone)
@@ -93,7 +94,7 @@ def alert_who_watches_over_privacy(event: Event) -> None:
 
 def remind_of_review(row: EmergencyAccess, now: datetime) -> None:
     """Once, when the three days are over."""
-    for person in may("review_emergency"):
+    for person in those_who_see(row, may("review_emergency")):
         with outbox.speaking(person):
             words = _("Nobody has reviewed an emergency access within three days. Please do it today.")
             notice = Notice(_("A review is overdue"), words, reverse("admin:emergency", args=[row.pk]))

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from telemed.accounts.clinics import all_clinics, runs_installation, the_clinic
-from telemed.accounts.models import User
+from telemed.accounts.clinics import all_clinics, at, runs_installation, the_clinic, works_here
+from telemed.accounts.models import Clinic, User
 
 SHARED = ""  # the same for everyone: dictionaries, wordings
 INSTALLATION = None  # for whoever runs the installation only
@@ -60,3 +60,14 @@ def within(rows: "QuerySet[Any]", user: User) -> "QuerySet[Any]":
     for path in way:
         found = found | rows.filter(**{path: the_clinic().pk})
     return found.distinct()
+
+
+def those_who_see(row: Any, people: "QuerySet[User]") -> list[User]:
+    """Of these members of staff the ones who may know of the row, at whichever clinic they work."""
+    rows = type(row).objects.filter(pk=row.pk)
+
+    def sees(person: User, clinic: Clinic) -> bool:
+        with at(clinic):
+            return works_here(person) and within(rows, person).exists()
+
+    return [person for person in people if any(sees(person, clinic) for clinic in all_clinics())]

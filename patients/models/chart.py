@@ -1,5 +1,6 @@
 """What is known about a patient: allergies, problems, and the line of what happened."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
 
 # Which items carry labels, and under which id.
-MARKS: dict[str, dict[str, str]] = {"condition": {"pk": Label.Kind.CONDITION}}
+MARKS: Mapping[str, Mapping[str, str]] = {"condition": {"pk": Label.Kind.CONDITION}}
 
 
 class ChartItemQuerySet(models.QuerySet[Any]):

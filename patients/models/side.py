@@ -1,5 +1,6 @@
 """What somebody on the patient's side reads: the patient everything, who acts for them nothing that is hidden or marked."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
@@ -13,7 +14,7 @@ def on_the_side_of(
     *rights: str,
     patient: str = "patient",
     hidden: str = "hidden_from_proxies",
-    marks: dict[str, str] | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> models.Q:
     """The rows about patients on whose side ``user`` stands, without what is hidden from proxies and what a doctor marked
     as sensitive. ``patient`` and ``hidden`` are the ways from the row to its patient and to the mark; ``marks`` leads from

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from consultations.models import Appointment, ClinicalNote, Consultation
 from doctors.models import Doctor
 from patients.actions import family, invitations, majority, profile
+from patients.data import ages
 from patients.models import Allergy, Invitation, Patient, Proxy
 from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
