@@ -60,7 +60,7 @@ class DecideForm(forms.Form):
 class ResetForm(forms.Form):
     address = AddressField(label=_("Whom, by email or mobile number"), help_text=_("Exactly as they sign in."))
     reason = forms.CharField(
-        label=_("How you know that it is them, and what they lost"), max_length=300, help_text=_("Kept with it."),
+        label=_("How you know that it is them, and what they lost"), max_length=300, help_text=_("Kept. Colleagues who look into it later read this."),
         widget=forms.Textarea(LONG),
     )  # fmt: skip
 
