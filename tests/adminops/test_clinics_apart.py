@@ -12,7 +12,7 @@ from patients.actions import majority
 from patients.models import Patient, Proxy, Registration
 from telemed.accounts import clinics
 from telemed.accounts.models import Clinic, Membership, User
-from telemed.core import audit
+from telemed.core import audit, clock
 from telemed.notifications.gateways import email
 from telemed.notifications.models import Message
 from tests import cast
@@ -47,6 +47,20 @@ def test_an_approval_is_seen_decided_and_told_at_the_clinic_of_the_person(
     told = Message.objects.filter(kind="approval.asked", channel="email").values_list("user__email", flat=True)
     assert set(told) == {"there@example.com"}
     assert pages[0].post(f"/admin/approvals/{row.pk}/", sent).status_code == 302
+
+
+def test_staff_without_a_membership_are_of_the_first_clinic(heart: Clinic, lina: Doctor, admin: User) -> None:
+    support = cast.staff("grace@example.com", "support")  # a member of none
+    there = cast.staff("there@example.com", "support")
+    Membership.objects.create(user=there, clinic=heart)
+    cast.app(admin)
+    seen = []
+    for who, host in ((support, "localhost"), (there, HEART)):
+        client = cast.prove(enter(who, host, factor=True), who, now=clock.now(), proof="token")
+        cast.app(who)
+        answer = client.post("/admin/second-steps/", {"address": admin.email, "reason": "Called back"})
+        seen.append((answer.status_code, Approval.objects.count()))
+    assert seen == [(302, 1), (422, 1)]
 
 
 def test_a_message_leads_to_the_clinic_at_which_it_happened(
