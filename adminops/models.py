@@ -31,6 +31,7 @@ class Approval(Stateful):
     class Kind(models.TextChoices):
         ROLE = "role", _("give a role")
         LICENCE = "licence", _("let a suspended doctor work again")
+        FACTORS = "factors", _("take lost second steps away")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(_("what"), max_length=8, choices=Kind)
@@ -62,6 +63,7 @@ class Approval(Stateful):
             ("ask_help", "May ask a person to show their pages"),
             ("answer_request", "May answer requests about data"),
             ("read_retained", "May read what the law makes us keep of people who left"),
+            ("reset_factors", "May have lost second steps taken away"),
         ]
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(

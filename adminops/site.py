@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from adminops import identity, verification, views
 from adminops.compliance import kept, requests
 from adminops.compliance import views as compliance
+from adminops.rights import factor_views as lost
 from adminops.rights import views as rights
 from adminops.support import views as support
 from telemed.accounts import fresh
@@ -73,6 +74,7 @@ class Site(AdminSite):
         pages: list[tuple[str, Any, str]] = [
             ("roles/", rights.matrix, "roles"), ("roles/end/", rights.end, "role-end"), ("approvals/", rights.waiting, "approvals"),
             ("approvals/ask/", rights.ask, "approval-ask"), ("approvals/<uuid:approval_id>/", rights.approve, "approval"),
+            ("second-steps/", lost.resets, "resets"), ("second-steps/<uuid:change_id>/stop/", lost.stop, "reset-stop"),
             ("help/", support.sessions, "help"), ("help/<uuid:help_id>/end/", support.end, "help-end"),
             ("emergencies/", compliance.queue, "emergencies"), ("emergencies/<uuid:access_id>/", compliance.review, "emergency"),
             ("requests/", requests.queue, "requests"), ("requests/<uuid:request_id>/", requests.answer, "request"),

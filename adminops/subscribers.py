@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 from adminops.models import Approval, HelpSession
 from adminops.rights.people import DECIDES
 from adminops.states import ApprovalState
+from adminops.within import those_who_see
 from patients.models import EmergencyAccess, PrivacyRequest
-from telemed.accounts.models import User
+from telemed.accounts.models import AccountChange, User
 from telemed.core import clock, events
 from telemed.core.models import AuditSeal, Event
 from telemed.notifications.actions import outbox
@@ -27,7 +28,7 @@ def may(codename: str) -> QuerySet[User]:
 @events.on("adminops.approval.asked")
 def tell_those_who_can_agree(event: Event) -> None:
     row = Approval.objects.get(pk=event.entity_id)
-    for person in may(DECIDES).exclude(pk__in=(row.asked_by_id, row.person_id)):
+    for person in those_who_see(row, may(DECIDES).exclude(pk__in=(row.asked_by_id, row.person_id))):
         with outbox.speaking(person):
             words = _(
                 "A colleague asks for your agreement. Sign in, look at it and approve or refuse within seven days."
@@ -39,7 +40,8 @@ def tell_those_who_can_agree(event: Event) -> None:
 @events.on("adminops.approval.approved", "adminops.approval.refused", "adminops.approval.expired")
 def tell_both_what_was_decided(event: Event) -> None:
     row = Approval.objects.select_related("person", "asked_by").get(pk=event.entity_id)
-    for person in {row.asked_by, row.person}:
+    about = {row.asked_by} if row.kind == Approval.Kind.FACTORS else {row.asked_by, row.person}  # they are told apart
+    for person in about:
         with outbox.speaking(person):
             notice = Notice(_("A request was decided"), _told(row, person), _place(row, person))
         outbox.send(person, notice, kind="approval.decided", key=f"decided:{row.pk}:{person.pk}", now=clock.now())
@@ -50,6 +52,8 @@ def _told(row: Approval, person: User) -> str:
         return _("Nobody decided within seven days, so nothing changed. You can ask again.")
     if row.state == ApprovalState.REFUSED:
         return _("The answer is no, and nothing changed. The reason stands with the request.")
+    if row.kind == Approval.Kind.FACTORS:
+        return _("The answer is yes. The person is told now and has a day to stop it; then it takes effect.")
     if person == row.asked_by:
         return _("The answer is yes, and it holds from now on.")
     return _("You may do more here from now on. Sign in again to see it.")
@@ -59,10 +63,21 @@ def _place(row: Approval, person: User) -> str:
     return reverse("admin:approval", args=[row.pk]) if person == row.asked_by else reverse("portals:start")
 
 
+@events.on("accounts.accountchange.undone")
+def tell_who_asked_that_it_was_stopped(event: Event) -> None:
+    row = AccountChange.objects.select_related("by").get(pk=event.entity_id)
+    if row.kind != AccountChange.Kind.FACTORS or event.by_id == row.by_id:
+        return
+    with outbox.speaking(row.by):
+        words = _("Second steps that you wanted to have taken away stay: the person or a colleague stopped it. Find out who asked you.")  # fmt: skip
+        notice = Notice(_("A reset was stopped"), words, reverse("admin:resets"))
+    outbox.send(row.by, notice, kind="reset.stopped", key=f"stopped:{row.pk}", now=clock.now())
+
+
 @events.on("patients.emergency.opened")
 def alert_who_watches_over_privacy(event: Event) -> None:
     row = EmergencyAccess.objects.select_related("doctor").get(pk=event.entity_id)
-    for person in may("review_emergency"):
+    for person in those_who_see(row, may("review_emergency")):
         with outbox.speaking(person):
             words = _("%(doctor)s opened a record in an emergency. Look at it before %(day)s, %(hour)s.")
             tz = clock.zone(person.time_zone)
@@ -79,7 +94,7 @@ def alert_who_watches_over_privacy(event: Event) -> None:
 
 def remind_of_review(row: EmergencyAccess, now: datetime) -> None:
     """Once, when the three days are over."""
-    for person in may("review_emergency"):
+    for person in those_who_see(row, may("review_emergency")):
         with outbox.speaking(person):
             words = _("Nobody has reviewed an emergency access within three days. Please do it today.")
             notice = Notice(_("A review is overdue"), words, reverse("admin:emergency", args=[row.pk]))

@@ -3,18 +3,21 @@ role with that task) sees all; everybody else the rows of the clinic at whose ad
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from telemed.accounts.clinics import all_clinics, runs_installation, the_clinic
-from telemed.accounts.models import User
+from adminops.models import Approval
+from telemed.accounts.clinics import all_clinics, at, runs_installation, the_clinic, works_here
+from telemed.accounts.models import Clinic, User
 
 SHARED = ""  # the same for everyone: dictionaries, wordings
 INSTALLATION = None  # for whoever runs the installation only
 
+MEMBER = "memberships__clinic"
 # The way from a row to its clinic.
 WAYS: dict[str, tuple[str, ...] | str | None] = {
+    "accounts.accountchange": ("user__memberships__clinic", "user__patient__registrations__clinic"),
     "accounts.clinic": ("pk",),
-    "adminops.approval": INSTALLATION,
+    "adminops.approval": ("person__memberships__clinic",),
     "adminops.helpsession": ("person__memberships__clinic", "person__patient__registrations__clinic"),
     "accounts.membership": ("clinic",),
     "accounts.user": ("memberships__clinic", "patient__registrations__clinic"),
@@ -57,5 +60,27 @@ def within(rows: "QuerySet[Any]", user: User) -> "QuerySet[Any]":
         return rows.none()
     found = rows.none()
     for path in way:
-        found = found | rows.filter(**{path: the_clinic().pk})
+        found = found | rows.filter(_leads_here(path, newcomers=rows.model is Approval))
     return found.distinct()
+
+
+def _leads_here(path: str, *, newcomers: bool) -> Q:
+    """Who works here and is a member of no clinic belongs to the first (telemed.accounts.clinics.clinics_of); so does, in
+    an approval, who is about to."""
+    here = Q(**{path: the_clinic().pk})
+    person = path.removesuffix(MEMBER)
+    if person == path or the_clinic().pk != all_clinics()[0].pk:
+        return here
+    homeless = Q(**{f"{person}memberships": None})
+    return here | (homeless if newcomers else homeless & ~Q(**{f"{person}role": User.Role.PATIENT}))
+
+
+def those_who_see(row: Any, people: "QuerySet[User]") -> list[User]:
+    """Of these members of staff the ones who may know of the row, at whichever clinic they work."""
+    rows = type(row).objects.filter(pk=row.pk)
+
+    def sees(person: User, clinic: Clinic) -> bool:
+        with at(clinic):
+            return works_here(person) and within(rows, person).exists()
+
+    return [person for person in people if any(sees(person, clinic) for clinic in all_clinics())]

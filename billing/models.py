@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.states import PAYMENT_MOVES, REFUND_MOVES, PaymentState, RefundState
 from consultations.models import Appointment
-from patients.models import Patient, Proxy, on_the_side_of
+from patients.models import Label, Patient, Proxy, on_the_side_of
 from telemed.core import access
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
@@ -21,7 +21,9 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
     def for_user(self, user: Any) -> Self:
         """A patient's own payments, and those of whom ``user`` may pay for. Doctors and staff reach money through pages of
         their own."""
-        return self.filter(on_the_side_of(user, Proxy.Right.PAY, hidden="appointment__hidden_from_proxies"))
+        marks = {"appointment_id": Label.Kind.VISIT}
+        hidden = "appointment__hidden_from_proxies"
+        return self.filter(on_the_side_of(user, Proxy.Right.PAY, hidden=hidden, marks=marks))
 
 
 class Payment(Stateful):

@@ -92,7 +92,7 @@ def say_that_it_went_back(event: Event) -> None:
 
 def _tell(payment: Payment, notice: Callable[[], Notice], kind: str, about: object = None) -> None:
     """To the patient, and to whoever may pay for them; each in their own words."""
-    hidden = payment.appointment.hidden_from_proxies
+    hidden = payment.appointment.for_patient_only
     for person in contacts(payment.patient, Proxy.Right.PAY, hidden=hidden):
         with outbox.speaking(person):
             said = notice()

@@ -26,8 +26,8 @@ def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: dat
     event.add("sequence", minutes + 1 if cancelled or moved else 0)
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     event.add("summary", _("Appointment"))
-    event.add("description", _("Details: %(link)s") % {"link": f"{settings.PUBLIC_URL}{link}"})
-    event.add("url", f"{settings.PUBLIC_URL}{link}")
+    event.add("description", _("Details: %(link)s") % {"link": f"{appointment.doctor.clinic.url}{link}"})
+    event.add("url", f"{appointment.doctor.clinic.url}{link}")
     event.add("dtstamp", now)
     event.add("dtstart", appointment.starts_at.astimezone(tz))
     event.add("dtend", appointment.ends_at.astimezone(tz))
@@ -57,7 +57,7 @@ def both(appointment: Appointment) -> list[tuple[User, str]]:
 
 def side(appointment: Appointment) -> list[User]:
     """The patient, and who may book for them."""
-    return contacts(appointment.patient, Proxy.Right.BOOK, hidden=appointment.hidden_from_proxies)
+    return contacts(appointment.patient, Proxy.Right.BOOK, hidden=appointment.for_patient_only)
 
 
 def patient_link(appointment: Appointment) -> str:

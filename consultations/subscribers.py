@@ -131,7 +131,7 @@ def tell_the_booked(event: Event) -> None:
 def tell_the_patient_it_is_there(event: Event) -> None:
     kin = ("patient__user", "consultation__appointment")
     prescription = Prescription.objects.select_related(*kin).get(pk=event.entity_id)
-    hidden = prescription.consultation.appointment.hidden_from_proxies
+    hidden = prescription.for_patient_only
     for person in contacts(prescription.patient, Proxy.Right.READ, hidden=hidden):
         with outbox.speaking(person):
             notice = Notice(

@@ -4,13 +4,13 @@ from django.contrib.admin import display, register
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from adminops.admin.base import Table, Tells
+from adminops.admin.base import ReadOnly, Table, Tells
 from adminops.forms import ClinicForm
 from adminops.site import site
 from telemed.accounts.actions import sessions
 from telemed.accounts.clinics import forget_clinics, runs_installation
 from telemed.accounts.context import me
-from telemed.accounts.models import Clinic, Membership, User
+from telemed.accounts.models import AccountChange, Clinic, Membership, User
 from telemed.core import audit, realtime
 
 RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"}
@@ -35,6 +35,15 @@ class UserAdmin(Table):
         if RIGHTS.intersection(form.changed_data):  # whoever may do something else now signs in anew
             sessions.end_all(obj, by=me(request))
         audit.record("update", "accounts.user", obj.pk, by=me(request), purpose="HOPERAT")
+
+
+@register(AccountChange, site=site)
+class AccountChangeAdmin(ReadOnly):
+    """New addresses that are not settled, and second steps that were taken away. Asked for under "Second steps"."""
+
+    list_display = ("began_at", "user", "kind", "state", "settles_at", "by", "ended_at")
+    list_filter = ("kind", "state")
+    list_select_related = ("user", "by")
 
 
 @register(Clinic, site=site)

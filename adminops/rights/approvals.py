@@ -1,5 +1,5 @@
-"""What one person asks and another decides: roles of staff, and letting a suspended doctor work again. Nothing changes before
-the second person agreed."""
+"""What one person asks and another decides: roles of staff, letting a suspended doctor work again, and taking away the lost
+second steps of who works here. Nothing changes before the second person agreed."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from adminops.states import ApprovalState
 from doctors.actions import review
 from doctors.models import Doctor
 from doctors.states import DoctorState
+from telemed.accounts.actions import changes
 from telemed.accounts.models import User
 from telemed.core import audit, events, states
 from telemed.core.problems import Refusal
@@ -45,8 +46,9 @@ class NotSuspended(Refusal):
 
 @transaction.atomic
 def ask(kind: str, person: User, *, role: str = "", reason: str, by: User, now: datetime) -> Approval:
-    """Put the question to a second person. Raises AskedAlready, NotSuspended, people.NotStaff or people.UnknownRole."""
-    _possible(kind, person, role)
+    """Put the question to a second person. Raises AskedAlready, NotSuspended, people.NotStaff, people.UnknownRole,
+    changes.NothingLost or changes.Yourself."""
+    POSSIBLE[kind](person, role, by)
     row = Approval(kind=kind, person=person, role=role, reason=reason, asked_by=by, asked_at=now)
     row.expires_at = now + timedelta(days=DAYS)
     try:
@@ -61,7 +63,7 @@ def ask(kind: str, person: User, *, role: str = "", reason: str, by: User, now: 
 
 @transaction.atomic
 def decide(row: Approval, to: str, *, reason: str, by: User, now: datetime) -> None:
-    """Agree or refuse. Raises NotYours or Decided."""
+    """Agree or refuse. Raises NotYours or Decided, and what the effect refuses."""
     if by.pk in (row.asked_by_id, row.person_id):
         raise NotYours
     if row.expires_at <= now:
@@ -83,11 +85,16 @@ def tidy(now: datetime) -> int:
     return len(late)
 
 
-def _possible(kind: str, person: User, role: str) -> None:
-    if kind == Approval.Kind.LICENCE:
-        if not Doctor.objects.filter(user=person, state=DoctorState.SUSPENDED).exists():
-            raise NotSuspended
-        return
+def _suspended(person: User, role: str, by: User) -> None:
+    if not Doctor.objects.filter(user=person, state=DoctorState.SUSPENDED).exists():
+        raise NotSuspended
+
+
+def _lost(person: User, role: str, by: User) -> None:
+    changes.require_lost(person, by)
+
+
+def _may_hold(person: User, role: str, by: User) -> None:
     if role not in {row.key for row in roles.book().staff}:
         raise people.UnknownRole
     if hasattr(person, "patient") or person.role == User.Role.DOCTOR:
@@ -103,7 +110,17 @@ def _let_work(row: Approval, by: User, now: datetime) -> None:
     review.decide(doctor, DoctorState.VERIFIED, reason=row.decision, by=by, now=now)
 
 
+def _take_away(row: Approval, by: User, now: datetime) -> None:
+    changes.begin_reset(row.person, reason=row.reason, by=row.asked_by, now=now)
+
+
+POSSIBLE: dict[str, Callable[[User, str, User], None]] = {
+    Approval.Kind.ROLE: _may_hold,
+    Approval.Kind.LICENCE: _suspended,
+    Approval.Kind.FACTORS: _lost,
+}
 EFFECTS: dict[str, Callable[[Approval, User, datetime], None]] = {
     Approval.Kind.ROLE: _give,
     Approval.Kind.LICENCE: _let_work,
+    Approval.Kind.FACTORS: _take_away,
 }

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from adminops import roles
 from adminops.models import Approval
+from adminops.rights import factors
+from telemed.accounts.forms import AddressField
 from telemed.accounts.models import User
 
 LONG = {"rows": 3, "class": "vLargeTextField"}
@@ -18,7 +20,9 @@ def _role_choices() -> list[tuple[str, Any]]:
 
 
 class AskForm(forms.Form):
-    kind = forms.ChoiceField(label=_("What"), choices=Approval.Kind)
+    kind = forms.ChoiceField(
+        label=_("What"), choices=[row for row in Approval.Kind.choices if row[0] != Approval.Kind.FACTORS]
+    )
     email = forms.EmailField(label=_("Whom, by email"), help_text=_("The address of their account here."))
     role = forms.ChoiceField(label=_("Role"), choices=_role_choices, required=False)
     reason = forms.CharField(
@@ -51,6 +55,25 @@ class DecideForm(forms.Form):
         help_text=_("Kept with the decision. Who asked reads it."),
         widget=forms.Textarea(LONG),
     )
+
+
+class ResetForm(forms.Form):
+    address = AddressField(label=_("Whom, by email or mobile number"), help_text=_("Exactly as they sign in."))
+    reason = forms.CharField(
+        label=_("How you know that it is them, and what they lost"), max_length=300, help_text=_("Kept. Colleagues who look into it later read this."),
+        widget=forms.Textarea(LONG),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.by = by
+        self.fields["address"].widget.attrs["autocomplete"] = "off"
+
+    def clean_address(self) -> User:
+        person = factors.found(self.cleaned_data["address"], self.by)
+        if person is None:
+            raise forms.ValidationError(gettext("Nobody here has this address. Ask the person how they sign in."))
+        return person
 
 
 class EndForm(forms.Form):

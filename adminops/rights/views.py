@@ -15,6 +15,7 @@ from adminops.models import Approval
 from adminops.rights import approvals, people
 from adminops.rights.forms import AskForm, DecideForm, EndForm
 from adminops.states import ApprovalState
+from adminops.within import within
 from telemed.accounts.context import me
 from telemed.accounts.models import User
 from telemed.core import audit, clock
@@ -43,10 +44,10 @@ def matrix(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 @require_GET
 def waiting(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """What waits for a second person, and what was decided lately."""
-    rows = Approval.objects.select_related("person", "asked_by", "decided_by")
+    rows, user = Approval.objects.select_related("person", "asked_by", "decided_by"), me(request)
     context = {
-        "title": _("Approvals"), "waiting": rows.waiting(clock.now()), "me": me(request),
-        "decided": rows.exclude(state=ApprovalState.ASKED).order_by("-decided_at")[:20],
+        "title": _("Approvals"), "waiting": within(rows.waiting(clock.now()), user), "me": user,
+        "decided": within(rows.exclude(state=ApprovalState.ASKED), user).order_by("-decided_at")[:20],
     }  # fmt: skip
     return shell.page(request, site, "admin/approvals.html", context)
 
@@ -70,7 +71,8 @@ def ask(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 @permission_required("adminops.decide_approval", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def approve(request: HttpRequest, *, approval_id: UUID, site: AdminSite) -> HttpResponse:
-    row = get_object_or_404(Approval.objects.select_related("person", "asked_by", "decided_by"), pk=approval_id)
+    rows = within(Approval.objects.select_related("person", "asked_by", "decided_by"), me(request))
+    row = get_object_or_404(rows, pk=approval_id)
     form = DecideForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         to = ApprovalState.APPROVED if "approve" in request.POST else ApprovalState.REFUSED

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
@@ -186,9 +185,8 @@ def _page(payment: Payment, by: User, now: datetime) -> str:
 
 
 def _order(payment: Payment, by: User) -> Order:
-    back = [
-        settings.PUBLIC_URL + reverse(page, args=[payment.appointment_id]) for page in ("billing:paid", "billing:pay")
-    ]
+    home = payment.appointment.doctor.clinic.url  # where the person is signed in
+    back = [home + reverse(page, args=[payment.appointment_id]) for page in ("billing:paid", "billing:pay")]
     return Order(
         payment_id=payment.pk, key=f"{payment.pk}-{payment.tries}", money=payment.money,
         words=wording.order(payment.appointment), success_url=back[0], cancel_url=back[1], language=by.language,

@@ -86,7 +86,7 @@ def keep_devices(seat: Participant, result: dict[str, Any], *, now: datetime) ->
 
 def _tell_lists(room: Consultation) -> None:
     visit = room.appointment
-    people = queries.contacts(visit.patient, Proxy.Right.MESSAGE, hidden=visit.hidden_from_proxies)
+    people = queries.contacts(visit.patient, Proxy.Right.MESSAGE, hidden=visit.for_patient_only)
     for user_id in {visit.doctor.user_id, *(person.pk for person in people)}:
         realtime.broadcast(f"user.{user_id.hex}", {"t": "inbox"})
 

@@ -18,7 +18,7 @@ def signed(prescription: Prescription, *, diagnoses: list[Any], code: str, until
     """The signed PDF, in the clinic's language; the patient's own language stands beside the instructions."""
     context = preview(prescription, diagnoses=diagnoses, now=now)
     code_in_fours = "-".join(code[at : at + 4] for at in range(0, len(code), 4))
-    link = settings.PUBLIC_URL + reverse("consultations:verify-code", args=[code])
+    link = prescription.doctor.clinic.url + reverse("consultations:verify-code", args=[code])
     facts = {"code": code_in_fours, "qr": _qr(link), "link": link.rpartition(code)[0], "until": until, "signed_at": now}
     with timezone.override(clock.zone(prescription.doctor.clinic.time_zone)):
         drawn = pdf.render("pdf/prescription.html", {**context, **facts}, language=settings.LANGUAGE_CODE)

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from consultations.models import Appointment, Reminder
 from consultations.states import AppointmentState
+from telemed.accounts.clinics import at
 
 
 def send_due(say: Callable[[Appointment, Reminder], None], *, now: datetime, limit: int = 200) -> int:
@@ -16,14 +17,17 @@ def send_due(say: Callable[[Appointment, Reminder], None], *, now: datetime, lim
     same visit is not due as well.
     """
     with transaction.atomic():
-        rows = Reminder.objects.due(now).select_related("appointment__doctor__user", "appointment__patient__user")
+        rows = Reminder.objects.due(now).select_related(
+            "appointment__doctor__user", "appointment__doctor__clinic", "appointment__patient__user"
+        )
         due = list(rows.select_for_update(skip_locked=True, of=("self",))[:limit])
         latest = {row.appointment_id: row.pk for row in due}  # ordered by due time, so the last one wins
         for row in due:
             row.sent = row.pk == latest[row.appointment_id] and _still_makes_sense(row.appointment, now)
             row.done_at = now
             if row.sent:
-                say(row.appointment, row)
+                with at(row.appointment.doctor.clinic):
+                    say(row.appointment, row)
         Reminder.objects.bulk_update(due, ["sent", "done_at"])
     return sum(row.sent for row in due)
 

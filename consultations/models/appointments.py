@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consultations.states import APPOINTMENT_MOVES, BLOCKING, AppointmentState
 from doctors.models import Doctor, VisitType
-from patients.models import Patient, Proxy, on_the_side_of
+from patients.models import Label, Patient, Proxy, kept_from_proxies, on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
@@ -73,7 +73,8 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
 
 def _side(user: Any, rights: tuple[str, ...]) -> models.Q:
-    mine = on_the_side_of(user, *(rights or (Proxy.Right.BOOK, Proxy.Right.READ)))
+    rights = rights or (Proxy.Right.BOOK, Proxy.Right.READ)
+    mine = on_the_side_of(user, *rights, marks={"pk": Label.Kind.VISIT})
     booked = ~models.Q(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
     return mine & (booked | models.Q(booked_by_id=user.pk) | models.Q(patient__user_id=user.pk))
 
@@ -129,6 +130,11 @@ class Appointment(Stateful):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def for_patient_only(self) -> bool:
+        """Hidden from proxies, or marked as sensitive by a doctor: nobody who acts for the patient is told of it."""
+        return self.hidden_from_proxies or kept_from_proxies(Label.Kind.VISIT, self.pk)
 
     @property
     def money(self) -> Money:

@@ -10,12 +10,15 @@ from django.utils.translation import gettext_lazy as _
 from consultations.models.rooms import Consultation
 from consultations.states import PRESCRIPTION_MOVES, PrescriptionState
 from doctors.models import Doctor
-from patients.models import Grant, Patient, on_the_side_of
+from patients.models import Grant, Label, Patient, kept_from_proxies, on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
 from telemed.core.states import Moves, Stateful
+
+HIDDEN = "consultation__appointment__hidden_from_proxies"
+MARKS = {"pk": Label.Kind.PRESCRIPTION, "consultation__appointment_id": Label.Kind.VISIT}
 
 
 class PrescriptionQuerySet(models.QuerySet["Prescription"]):
@@ -25,7 +28,7 @@ class PrescriptionQuerySet(models.QuerySet["Prescription"]):
         the signed ones of others when the whole record was shared."""
         signed = ~models.Q(state=PrescriptionState.DRAFT)
         if user.role == "patient":
-            return self.filter(signed, on_the_side_of(user, hidden="consultation__appointment__hidden_from_proxies"))
+            return self.filter(signed, on_the_side_of(user, hidden=HIDDEN, marks=MARKS))
         whole = Grant.objects.open().filter(user_id=user.pk, scope=Grant.Scope.RECORD).values("patient_id")
         return self.filter(_written_by(user) | signed & models.Q(patient__in=whole))
 
@@ -84,6 +87,11 @@ class Prescription(Stateful):
             ),
         ]
         indexes = (models.Index(fields=["patient", "-signed_at"]),)
+
+    @property
+    def for_patient_only(self) -> bool:
+        """Marked as sensitive, or of a visit that is kept from who acts for the patient."""
+        return self.consultation.appointment.for_patient_only or kept_from_proxies(Label.Kind.PRESCRIPTION, self.pk)
 
     def __str__(self) -> str:
         return self.reference

@@ -14,13 +14,14 @@ from consultations.states import CONSULTATION_MOVES, ConsultationState
 from doctors.models import Doctor
 from doctors.models.practice import practising
 from doctors.states import DoctorState
-from patients.models import Grant, Patient, Proxy, on_the_side_of
+from patients.models import Grant, Label, Patient, Proxy, on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
 
 PATIENT, HIDDEN = "consultation__appointment__patient", "consultation__appointment__hidden_from_proxies"
+MARKS = {"consultation__appointment_id": Label.Kind.VISIT}
 
 
 class ConsultationQuerySet(models.QuerySet["Consultation"]):
@@ -68,7 +69,7 @@ class ParticipantQuerySet(models.QuerySet["Participant"]):
     def for_user(self, user: Any, *rights: str) -> Self:
         """The seats that ``user`` may take: a patient's, for whoever stands on the patient's side with one of ``rights``
         (to book, when none is named); a doctor's own, while they may practise."""
-        side = on_the_side_of(user, *(rights or (Proxy.Right.BOOK,)), patient=PATIENT, hidden=HIDDEN)
+        side = on_the_side_of(user, *(rights or (Proxy.Right.BOOK,)), patient=PATIENT, hidden=HIDDEN, marks=MARKS)
         licensed = models.Q(user_id=user.pk) & practising(path="consultation__appointment__doctor__")
         seats = self.exclude(state=Participant.State.REMOVED)
         return seats.filter(
@@ -185,7 +186,9 @@ class ClinicalNoteQuerySet(models.QuerySet["ClinicalNote"]):
         """Patients read the signed notes about themselves, and proxies who may read. Doctors read, while the chart is open to them, their own, and
         the signed ones of others when the whole record was shared."""
         if user.role == "patient":
-            return self.filter(on_the_side_of(user, patient=PATIENT, hidden=HIDDEN)).exclude(signed_at=None)
+            return self.filter(on_the_side_of(user, patient=PATIENT, hidden=HIDDEN, marks=MARKS)).exclude(
+                signed_at=None
+            )
         mine = models.Q(author__user_id=user.pk, patient_id__in=Patient.objects.for_user(user).values("pk"))
         whole = Grant.objects.open().filter(user_id=user.pk, scope=Grant.Scope.RECORD).values("patient_id")
         return self.filter(mine | models.Q(patient_id__in=whole, signed_at__isnull=False))

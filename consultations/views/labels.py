@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from consultations.models import Consultation, Prescription
+from consultations.models import Appointment, Consultation, Prescription
 from consultations.views.clinic import practice
 from patients.actions import labels
 from patients.data.sensitivity import CODES
@@ -38,6 +38,10 @@ def label(request: HttpRequest, kind: str, source_id: UUID) -> HttpResponse:
     if patient is None:
         raise Http404
     form = LabelForm(request.POST if request.method == "POST" else None, initial={"codes": labels.of(kind, source_id)})
+    if request.method == "POST" and form.is_valid() and form.cleaned_data["codes"] and _needs_others(kind, source_id):
+        form.add_error(
+            "codes", _("Who acts for this person joins the visit, so it can be marked only once it is over.")
+        )
     if request.method == "POST" and form.is_valid():
         labels.put(patient, kind, source_id, form.cleaned_data["codes"], by=me(request), now=clock.now())
         messages.success(request, _("Saved."))
@@ -63,6 +67,12 @@ def _of_visit(request: HttpRequest, source_id: UUID) -> Patient:
     rooms = Consultation.objects.led_by(request.user).select_related("appointment__patient")
     patient: Patient = get_object_or_404(rooms, appointment_id=source_id).appointment.patient
     return patient
+
+
+def _needs_others(kind: str, source_id: UUID) -> bool:
+    """A visit that is still to come, of a person without a login: marked now, nobody could join it."""
+    coming = Appointment.objects.upcoming(clock.now()).filter(pk=source_id, patient__user=None)
+    return kind == Label.Kind.VISIT and coming.exists()
 
 
 def _of_prescription(request: HttpRequest, source_id: UUID) -> Patient:

@@ -1,4 +1,5 @@
-"""Marking something as sensitive. The mark is beside the thing, so that a signed note stays as it was signed."""
+"""Marking something as sensitive. The mark is beside the thing, so that a signed note stays as it was signed. It also
+hides the thing from everybody who acts for the patient."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,9 +8,9 @@ from uuid import UUID
 from django.db import transaction
 
 from patients.data.sensitivity import CODES
-from patients.models import Label, Patient
+from patients.models import Label, Patient, Proxy
 from telemed.accounts.models import User
-from telemed.core import audit
+from telemed.core import audit, realtime
 
 
 @transaction.atomic
@@ -25,6 +26,8 @@ def put(patient: Patient, kind: str, source_id: UUID, codes: Iterable[str], *, b
         row.save(update_fields=["codes", "set_by", "set_at"])
     else:
         Label.objects.create(patient=patient, kind=kind, source_id=source_id, codes=chosen, set_by=by, set_at=now)
+    for proxy in Proxy.objects.open().filter(patient=patient):
+        realtime.look_again(proxy.user_id)
     audit.record("update", "patients.label", source_id, by=by, patient_id=patient.pk)
 
 

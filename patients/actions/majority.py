@@ -2,22 +2,31 @@
 over nobody but the clinic opens it."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
 from patients import queries
 from patients.actions import family, invitations
-from patients.models import Patient, Proxy
+from patients.models import Patient, Proxy, Registration
+from telemed.accounts.clinics import at, clinic_with
 from telemed.core import events
 
 
 def tidy(now: datetime) -> int:
-    """End the rights of parents whose children are of age today. Returns how many children that were."""
+    """End the rights of parents whose children are of age today, by the law of the clinic that they came to first. Returns
+    how many children that were."""
     kept = Proxy.objects.filter(basis=Proxy.Basis.PARENT, closed_at=None)
-    children = Patient.objects.filter(pk__in=kept.values("patient_id"))
-    grown = [child.pk for child in children.iterator(chunk_size=500) if not queries.is_minor(child.birth_date, now)]
-    return sum(_come_of_age(pk, now) for pk in grown)
+    first = Registration.objects.filter(patient=OuterRef("pk")).order_by("since", "pk").values("clinic_id")[:1]
+    children = Patient.objects.filter(pk__in=kept.values("patient_id")).annotate(home=Subquery(first))
+    return sum(_looked_at(child, now) for child in children.iterator(chunk_size=500))
+
+
+def _looked_at(child: Any, now: datetime) -> bool:
+    with at(clinic_with(child.home)):  # the country, the hour, and the words that follow are those of this clinic
+        return not queries.is_minor(child.birth_date, now) and _come_of_age(child.pk, now)
 
 
 @transaction.atomic

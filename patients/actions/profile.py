@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from patients import queries
 from patients.actions import registrations
-from patients.models import Allergy, ChartItem, Condition, Patient
+from patients.models import Allergy, ChartItem, Condition, Label, Patient
 from telemed.accounts.actions import identity
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
@@ -96,7 +96,7 @@ def _state(kind: Any, patient: Patient, items: list[Statement], by: User, now: d
     proxy cannot see."""
     rows = kind.objects.standing().filter(patient=patient, source=ChartItem.Source.PATIENT)
     if by.pk != patient.user_id:
-        rows = rows.filter(hidden_from_proxies=False)
+        rows = rows.filter(hidden_from_proxies=False).exclude(pk__in=Label.objects.on(Label.Kind.CONDITION))
     standing = {_key(row): row for row in rows}
     wanted = {(item.name.casefold(), item.detail.casefold()): item for item in items}
     for key in standing.keys() - wanted.keys():

@@ -17,11 +17,12 @@ def age_of_digital_consent(country: str) -> int:
 
 
 def _age(rule: str, country: str) -> int:
-    rows = _ages()[rule]
+    rows = ages()[rule]
     age: int = rows.get(country, rows["default"])["age"]
     return age
 
 
 @cache
-def _ages() -> Any:
+def ages() -> Any:
+    """Every row with its law, and with what of it was checked where."""
     return json.loads((Path(__file__).parent / "ages.json").read_text())

@@ -3,8 +3,9 @@ from patients.models.consents import Consent, ConsentText
 from patients.models.emergency import EmergencyAccess, Label
 from patients.models.invitations import Invitation
 from patients.models.limits import Limit
-from patients.models.people import Grant, Patient, Proxy, Registration, on_the_side_of
+from patients.models.people import Grant, Patient, Proxy, Registration
 from patients.models.requests import Addendum, PrivacyRequest, RequestMessage
+from patients.models.side import kept_from_proxies, on_the_side_of
 
 __all__ = [
     "Addendum",
@@ -24,5 +25,6 @@ __all__ = [
     "Registration",
     "RequestMessage",
     "TimelineEntry",
+    "kept_from_proxies",
     "on_the_side_of",
 ]

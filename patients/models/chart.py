@@ -1,5 +1,6 @@
 """What is known about a patient: allergies, problems, and the line of what happened."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -8,18 +9,23 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from patients.models.emergency import Label
-from patients.models.people import Patient, on_the_side_of
+from patients.models.people import Patient
+from patients.models.side import on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
+
+# Which items carry labels, and under which id.
+MARKS: Mapping[str, Mapping[str, str]] = {"condition": {"pk": Label.Kind.CONDITION}}
 
 
 class ChartItemQuerySet(models.QuerySet[Any]):
     @access.fetch
     def for_user(self, user: Any) -> Self:
-        """What is recorded about the people whose charts ``user`` may read, without what is hidden from proxies."""
+        """What is recorded about the people whose charts ``user`` may read, without what is hidden from proxies or
+        marked as sensitive."""
         if user.role == "patient":
-            return self.filter(on_the_side_of(user))
+            return self.filter(on_the_side_of(user, marks=MARKS.get(self.model._meta.model_name or "")))
         return self.filter(patient__in=Patient.objects.for_user(user))
 
     def standing(self) -> Self:
@@ -83,7 +89,8 @@ class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
     def for_user(self, user: Any) -> Self:
         """The history of the people whose records ``user`` may read on the patient's side. What a doctor reads depends
         on what was shared, and is theirs to ask for."""
-        return self.filter(on_the_side_of(user))
+        marks = {"source_id": Label.Kind.PRESCRIPTION, "visit_id": Label.Kind.VISIT}
+        return self.filter(on_the_side_of(user, marks=marks))
 
     def unlabelled(self) -> Self:
         """Without what a doctor marked as sensitive."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from patients.models.people import Grant, Patient
 from telemed.core.fields import EncryptedJSONField, EncryptedTextField
@@ -29,7 +30,7 @@ class EmergencyAccess(models.Model):
     code = models.CharField(_("reason"), max_length=12)  # of data/emergency.yaml
     reason = EncryptedTextField(subject="patient_id")
     sensitive = models.BooleanField(_("labelled items too"))
-    opened_at = models.DateTimeField(_("opened"))
+    opened_at = models.DateTimeField(pgettext_lazy("when", "opened"))
     review_due_at = models.DateTimeField(_("review due"))
     reviewed_at = models.DateTimeField(_("reviewed"), null=True)
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
@@ -65,8 +66,8 @@ class LabelQuerySet(models.QuerySet["Label"]):
 
 
 class Label(models.Model):
-    """A doctor marked something as sensitive (HL7 v3 ActCode, see data/sensitivity.yaml). What is marked is not shared with
-    a single visit, in an emergency only when asked for, and leaves the house with no export. One row for each thing;
+    """A doctor marked something as sensitive (HL7 v3 ActCode, see data/sensitivity.py). What is marked is seen by nobody who
+    acts for the patient, is not shared with a single visit, in an emergency only when asked for, and leaves the house with no export. One row for each thing;
     a visit stands for its note, too."""
 
     class Kind(models.TextChoices):

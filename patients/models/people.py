@@ -33,7 +33,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     def of(self, user: Any, *rights: str) -> Self:
         """On the patient's side: one's own record, and those of whom ``user`` is a proxy with one of ``rights`` (to
         read, when none is named)."""
-        return self.filter(pk__in=_side(user, rights))
+        return self.filter(pk__in=side_of(user, rights))
 
     @access.fetch
     def managed_by(self, user: Any) -> Self:
@@ -86,7 +86,8 @@ class Patient(models.Model):
         return self.number
 
 
-def _side(user: Any, rights: tuple[str, ...]) -> Any:
+def side_of(user: Any, rights: tuple[str, ...]) -> Any:
+    """The ids of the patients on whose side ``user`` stands, with one of ``rights`` (to read, when none is named)."""
     own = Patient.objects.filter(user_id=user.pk).values_list("pk")
     acted = Proxy.objects.open().filter(user_id=user.pk, rights__overlap=list(rights or [Proxy.Right.READ]))
     return own.union(acted.values_list("patient_id"))
@@ -107,13 +108,6 @@ class Registration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.patient} - {self.clinic}"
-
-
-def on_the_side_of(user: Any, *rights: str, patient: str = "patient", hidden: str = "hidden_from_proxies") -> models.Q:
-    """The rows about patients on whose side ``user`` stands, without what is hidden from proxies. ``patient`` and
-    ``hidden`` are the ways from the row to its patient and to the mark."""
-    theirs = models.Q(**{f"{patient}__in": _side(user, rights)})
-    return theirs & (models.Q(**{hidden: False}) | models.Q(**{f"{patient}__user_id": user.pk}))
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):

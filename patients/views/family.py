@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
@@ -18,7 +19,7 @@ from patients.actions import profile
 from patients.forms.family import RightsForm
 from patients.forms.profile import ChildForm
 from patients.models import Invitation, Patient, Proxy
-from telemed.accounts import kept
+from telemed.accounts import fresh, kept
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.core import audit, clock
@@ -74,7 +75,7 @@ def people(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def proxy(request: HttpRequest, proxy_id: UUID) -> HttpResponse:
+def proxy(request: HttpRequest, proxy_id: UUID) -> HttpResponseBase:
     """One right to act: what it allows, another end, or its end now."""
     user = patient_user(request)
     rows = Proxy.objects.for_user(user).open().select_related("patient__user", "user__patient")
@@ -82,7 +83,10 @@ def proxy(request: HttpRequest, proxy_id: UUID) -> HttpResponse:
     managed = row.user_id != user.pk
     if managed and not Patient.objects.managed_by(user).filter(pk=row.patient_id).exists():
         raise Http404
-    form = RightsForm(request.POST if "save" in request.POST else None, initial=_rights(row), patient=row.patient)
+    initial = {**_rights(row), **kept.take(request)}
+    form = RightsForm(request.POST if "save" in request.POST else None, initial=initial, patient=row.patient)
+    if managed and _widens(row, form) and not fresh.is_fresh(request, now=clock.now()):
+        return fresh.ask(request)
     if request.method == "POST" and _done(request, row, form, managed=managed):
         return redirect("patients:family")
     context = {
@@ -114,6 +118,14 @@ def _done(request: HttpRequest, row: Proxy, form: RightsForm, *, managed: bool) 
     except actions.NotPossible as refusal:
         messages.warning(request, str(refusal))
     return True
+
+
+def _widens(row: Proxy, form: RightsForm) -> bool:
+    """What was typed gives more than holds now: that is asked of the person themselves, not of an open session."""
+    if not form.is_bound or not form.is_valid():
+        return False
+    until = form.ends_at()
+    return bool(set(form.cleaned_data["rights"]) - set(row.rights)) or bool(until and until > (row.expires_at or until))
 
 
 def _people(patient: Patient) -> dict[str, Any]:

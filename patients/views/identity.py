@@ -4,7 +4,6 @@ import logging
 import secrets
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from patients.access import record_of
 from patients.forms.identity import IdentityForm
 from telemed.accounts.actions import identity as identities
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.accounts.gateways import ProviderError, provider
 from telemed.accounts.models import IdentityCheck
@@ -86,7 +86,7 @@ def from_the_provider(request: HttpRequest) -> HttpResponse:
 
 
 def _back() -> str:
-    return f"{settings.PUBLIC_URL}{reverse('patients:identity-return')}"
+    return f"{the_clinic().url}{reverse('patients:identity-return')}"
 
 
 def _provider_away(request: HttpRequest, error: ProviderError) -> HttpResponse:

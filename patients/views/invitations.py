@@ -7,6 +7,7 @@ from allauth.core import ratelimit
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -17,7 +18,7 @@ from patients.actions import family
 from patients.actions import invitations as actions
 from patients.forms.family import BirthDateForm, HandOverForm, InviteForm
 from patients.models import Invitation, Patient
-from telemed.accounts import kept
+from telemed.accounts import fresh, kept
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
@@ -25,10 +26,12 @@ YEAR = timedelta(days=365)
 
 
 @require_http_methods(["GET", "POST"])
-def invite(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+def invite(request: HttpRequest, patient_id: UUID) -> HttpResponseBase:
     """Ask an adult to act for me, or for my child. The answer is the same whether or not the address has an account."""
     user = patient_user(request)
     patient = get_object_or_404(Patient.objects.managed_by(user), pk=patient_id)
+    if not fresh.is_fresh(request, now=clock.now()):  # before a stranger gets a key
+        return fresh.ask(request)
     last = clock.now().astimezone(clock.current_zone()).date() + YEAR
     form = InviteForm(request.POST or None, initial={"until": last, **kept.take(request)}, patient=patient)
     if request.method == "POST" and form.is_valid() and _invited(request, patient, form):
@@ -38,9 +41,11 @@ def invite(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def hand_over(request: HttpRequest, patient_id: UUID) -> HttpResponse:
+def hand_over(request: HttpRequest, patient_id: UUID) -> HttpResponseBase:
     """A parent says where a grown child can be reached. Nothing of the record is shown any more."""
     patient = get_object_or_404(Patient.objects.to_hand_over(patient_user(request)), pk=patient_id)
+    if not fresh.is_fresh(request, now=clock.now()):
+        return fresh.ask(request)
     form = HandOverForm(request.POST or None, initial=kept.take(request))
     if request.method == "POST" and form.is_valid() and _offered(request, patient, form):
         return redirect("patients:family")

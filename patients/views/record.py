@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,7 +20,7 @@ from patients.access import record_of
 from patients.actions import privacy
 from patients.actions import profile as actions
 from patients.forms.profile import ProfileForm, profile_form
-from patients.models import Allergy, Condition, Grant, Patient, Proxy, TimelineEntry
+from patients.models import Allergy, Condition, Grant, Label, Patient, Proxy, TimelineEntry
 from telemed.accounts import kept
 from telemed.accounts.context import me
 from telemed.accounts.models import User
@@ -114,9 +115,10 @@ def sharing(request: HttpRequest, patient_id: UUID | None = None) -> HttpRespons
     grants = Grant.objects.filter(patient=patient).select_related("user").order_by("-opened_at")
     own = patient.user_id == me(request).pk
     if not own:
-        secret = grants.filter(hidden_from_proxies=True).values("user_id")
+        hidden = Q(hidden_from_proxies=True) | Q(source_id__in=Label.objects.on(Label.Kind.VISIT))
+        secret = grants.filter(hidden).values("user_id")
         rows = rows.exclude(actor_id=None).exclude(actor_id=patient.user_id).exclude(actor_id__in=secret)
-        grants = grants.filter(hidden_from_proxies=False)
+        grants = grants.exclude(hidden)
     latest = list(rows[:100])
     proxies = Proxy.objects.filter(patient=patient).select_related("user__patient").order_by("-opened_at")
     names = queries.names_of(row.actor_id for row in latest if row.actor_id)

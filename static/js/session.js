@@ -5,6 +5,7 @@ const { url, person } = dialog.dataset, WARN = dialog.dataset.warn * 1000;
 const SIGN_EVERY = 60_000; // somebody who types or scrolls says so to the server, at most once a minute
 const tabs = new BroadcastChannel("session");
 const [clock, said, lost] = ["clock", "said", "lost"].map((name) => dialog.querySelector(`[data-session-${name}]`));
+document.body.dataset.csrf ??= dialog.querySelector("input[name=csrfmiddlewaretoken]").value; // the back office has no other place for it
 let ends = Date.now() + dialog.dataset.left * 1000, last = false, state = "", asking = false, signed = Date.now();
 
 function show(next) {
@@ -83,6 +84,7 @@ function sign(event) {
 
 for (const name of ["keydown", "pointerdown", "input", "wheel"]) addEventListener(name, sign, { passive: true, capture: true });
 dialog.querySelector("[data-session-stay]").addEventListener("click", () => ask("POST"));
+dialog.querySelector("[data-closes]").addEventListener("click", () => dialog.close());
 dialog.addEventListener("cancel", (event) => event.preventDefault()); // Escape is no answer
 dialog.addEventListener("close", () => { if (state === "last") state = "warned"; }); // once is enough
 tabs.onmessage = ({ data }) => { if (state === "over") ask(); else take(data); };

@@ -7,4 +7,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from telemed.accounts import subscribers  # noqa: F401 -- registers them
+        from telemed.accounts import clinics, subscribers  # noqa: F401 -- registers them
+        from telemed.core import links
+
+        links.home_is(lambda: clinics.the_clinic().url)

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from telemed.accounts.models import Clinic, Membership, User
 from telemed.core import audit
+from telemed.core.origin import present
 
 SECONDS = 30.0
 _kept: dict[str, tuple[float, list[Clinic]]] = {}
@@ -29,8 +30,14 @@ def forget_clinics() -> None:
 
 
 def the_clinic() -> Clinic:
-    """The clinic whose pages are being shown; the first one where there are none, as in a task."""
-    return _here.get() or all_clinics()[0]
+    """The clinic whose pages are being shown, or at which happened what a task is told of; else the first one."""
+    return _here.get() or clinic_with(present().clinic_id)
+
+
+def clinic_with(clinic_id: object) -> Clinic:
+    """The clinic with this id, else the first."""
+    clinics = all_clinics()
+    return next((clinic for clinic in clinics if str(clinic.pk) == str(clinic_id)), clinics[0])
 
 
 def clinic_at(host: str) -> Clinic:

@@ -17,9 +17,8 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
-from telemed.accounts.actions import social
+from telemed.accounts.actions import changes, social
 from telemed.accounts.middleware import zone_of
-from telemed.accounts.models import User
 from telemed.core import clock
 
 PROVIDER = "oidc"
@@ -72,7 +71,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         if not email:
             words = _("%(name)s did not confirm an email address of yours. Sign in with a code or a password instead.")
             raise ImmediateHttpResponse(_back(request, words))
-        if User.objects.reached_at(email):
+        if changes.opened_by(email, clock.now())[0]:
             request.session[social.WAITING] = {"email": email, "provider": account.provider, "uid": account.uid}
             words = _(
                 "You have an account here. Sign in once with a code or your password; after that %(name)s works too."

@@ -1,5 +1,5 @@
 """The second step of a sign-in: nobody who has a second factor, and no member of staff without one, gets a session by
-the first step alone."""
+the first step alone; nor does who came by an address that is too new to be trusted."""
 
 from allauth.account.stages import LoginStage
 from django.http import HttpResponse
@@ -14,6 +14,7 @@ class SecondFactor(LoginStage):
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         user = self.login.user
-        if not factors.needed(user) or getattr(user, "otp_device", None):
+        wanted = factors.needed(user) or getattr(user, "by_new_address", False)
+        if not wanted or getattr(user, "otp_device", None):
             return None, True
         return redirect(self.urlname if factors.held(user) else "accounts:enrol"), True

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemed.accounts.views import again, contact, entry, factors, passkeys, security, sessions, social
+from telemed.accounts.views import again, changes, contact, entry, factors, passkeys, security, sessions, social
 
 app_name = "accounts"
 urlpatterns = [
@@ -28,6 +28,7 @@ urlpatterns = [
     path("account/email/", contact.change, {"kind": "email"}, name="email"),
     path("account/mobile/", contact.change, {"kind": "phone"}, name="mobile"),
     path("account/contact/confirm/", contact.confirm, name="contact-confirm"),
+    path("account/not-me/<uuid:change_id>/<str:key>/", changes.not_me, name="not-me"),
     path("account/sessions/", sessions.listing, name="sessions"),
     path("account/sessions/others/", sessions.end_others, name="sessions-end-others"),
     path("account/sessions/back/", sessions.back, name="session-back"),

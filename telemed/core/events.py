@@ -18,7 +18,7 @@ from django.db import transaction
 
 from telemed.core import work
 from telemed.core.models import Delivery, Event
-from telemed.core.origin import within
+from telemed.core.origin import present, within
 
 Subscriber = Callable[[Event], None]
 GRACE = timedelta(seconds=15)  # the sweep leaves a fresh delivery to the wake-up that follows its commit
@@ -43,8 +43,9 @@ def subscriber(name: str, key: str) -> Subscriber | None:
 
 def publish(name: str, entity_id: UUID, *, by: UUID | None, now: datetime, data: dict[str, Any] | None = None) -> Event:
     """Record that ``name`` happened to the entity, and queue it for whoever subscribed. Call inside a transaction."""
+    here = {"clinic": present().clinic_id} if present().clinic_id else {}  # who is told of it is told from there
     with transaction.atomic():
-        event = Event.objects.create(name=name, entity_id=entity_id, by_id=by, at=now, data=data or {})
+        event = Event.objects.create(name=name, entity_id=entity_id, by_id=by, at=now, data={**(data or {}), **here})
         keys = _subscribers.get(name, {})
         rows = Delivery.objects.bulk_create([Delivery(event=event, subscriber=key, due_at=now + GRACE) for key in keys])
         if rows:
@@ -66,7 +67,7 @@ def deliver(delivery_id: UUID, *, now: datetime) -> bool:
                 return False
             function = subscriber(row.event.name, row.subscriber)
             if function:  # a subscriber that a release removed has nothing left to do
-                with within(on_behalf_of=row.event.by_id):
+                with within(on_behalf_of=row.event.by_id, clinic_id=row.event.data.get("clinic")):
                     function(row.event)
             Delivery.objects.filter(pk=row.pk).update(state=Delivery.State.DONE, error="")
     except Exception as error:  # whatever a subscriber raises is kept with the row and tried again

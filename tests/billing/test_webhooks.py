@@ -44,7 +44,8 @@ def test_a_paid_checkout_captures_the_money_and_books_the_visit(
     assert (opened.charge, opened.method, opened.captured_at, opened.check_at) == ("pi_test_1", "visa 4242", now, None)
     assert GatewayEvent.objects.get().handled_at == now
     names = list(Event.objects.filter(entity_id=opened.pk).values_list("name", "data"))
-    assert names == [("billing.payment.captured", {"was": "open", "late": False})]
+    here = {"clinic": str(opened.appointment.doctor.clinic_id)}
+    assert names == [("billing.payment.captured", {"was": "open", "late": False, **here})]
     assert AuditEvent.objects.filter(entity="billing.payment", action="update", purpose="HPAYMT").count() == 1
 
 

@@ -107,6 +107,7 @@ ROWS = [
     Row("admin:roles", STAFF, "/admin/roles/"),
     Row("admin:approvals", STAFF, "/admin/approvals/"),
     Row("admin:approval-ask", STAFF, "/admin/approvals/ask/"),
+    Row("admin:resets", SUPPORT, "/admin/second-steps/"),
     Row("admin:help", SUPPORT, "/admin/help/"),
     Row("admin:accounts_user_changelist", SUPPORT, "/admin/accounts/user/"),
     Row("admin:patients_patient_changelist", SUPPORT, "/admin/patients/patient/"),
@@ -127,7 +128,7 @@ ROWS = [
 ]
 # Pages that only exist in the middle of something: the journey opens them and asks the same of each.
 ON_THE_WAY = {
-    "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
+    "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:not-me", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
     "consultations:book-reason", "consultations:book-who", "consultations:book-about", "consultations:book-share",
     "consultations:book-check", "patients:proxy", "patients:request", "admin:request", "admin:kept", "admin:kept-record", "patients:invitation", "patients:hand-over",
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from consultations.models import Appointment, ClinicalNote, Consultation
 from doctors.models import Doctor
 from patients.actions import family, invitations, majority, profile
+from patients.data import ages
 from patients.models import Allergy, Invitation, Patient, Proxy
 from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
@@ -23,6 +24,12 @@ CHILD = {
     **PROFILE, "name": "Karim Osman", "birth_date_day": "20", "birth_date_month": "5", "birth_date_year": "2019", "sex": "male",
     "contact_name": "Amira", "contact_relation": "mother", "own_address": "", "relation": "MTH", "declared": "on",
 }  # fmt: skip
+
+
+def sure(browse: Browse, patient: Patient, now: datetime) -> Client:
+    """The browser of somebody who has just shown that it is them."""
+    user = cast.user_of(patient)
+    return cast.prove(browse(user), user, now=now)
 
 
 def invited(patient: Patient, *rights: str, now: datetime, address: str = "layla@example.com") -> Invitation:
@@ -120,7 +127,7 @@ def test_the_list_of_the_family_takes_the_same_queries_for_one_and_three(
 def test_an_adult_is_invited_accepts_with_their_own_account_and_reads(
     amira: Patient, layla: Patient, browse: Browse, now: datetime
 ) -> None:
-    father, daughter = browse(cast.user_of(amira)), browse(cast.user_of(layla))
+    father, daughter = sure(browse, amira, now), browse(cast.user_of(layla))
     facts = {"address": " Layla@Example.com", "relation": "DAUC", "rights": ["book", "read"], "until": "2026-12-31"}
     assert father.post(f"/family/{amira.pk}/invite/", facts)["Location"] == "/account/family/"
     told = Message.objects.get(kind="family.invitation")
@@ -164,9 +171,9 @@ def test_an_invitation_never_touches_the_account_that_has_the_address(
 
 
 def test_an_address_with_and_without_an_account_gets_the_same_answer(
-    amira: Patient, layla: Patient, browse: Browse
+    amira: Patient, layla: Patient, browse: Browse, now: datetime
 ) -> None:
-    client, answers = browse(cast.user_of(amira)), []
+    client, answers = sure(browse, amira, now), []
     for address in ("layla@example.com", "nobody@example.com"):
         facts = {"address": address, "relation": "DAUC", "rights": ["read"], "until": "2026-12-31"}
         client.post(f"/family/{amira.pk}/invite/", facts)
@@ -213,10 +220,10 @@ def test_what_the_inviter_has_no_say_about_any_more_is_not_accepted(
     ],
 )
 def test_an_invitation_that_cannot_be_sent_says_why(
-    amira: Patient, browse: Browse, change: dict[str, Any], said: str
+    amira: Patient, browse: Browse, change: dict[str, Any], said: str, now: datetime
 ) -> None:
     facts = {"address": "layla@example.com", "relation": "DAUC", "rights": ["read"], "until": "2026-12-31", **change}
-    answer = browse(cast.user_of(amira)).post(f"/family/{amira.pk}/invite/", facts)
+    answer = sure(browse, amira, now).post(f"/family/{amira.pk}/invite/", facts)
     assert (answer.status_code, said in answer.content.decode()) == (422, True)
     assert Invitation.objects.count() == 0
 
@@ -243,7 +250,7 @@ def test_rights_are_changed_prolonged_and_taken_back_at_once(
     amira: Patient, layla: Patient, browse: Browse, now: datetime
 ) -> None:
     row = cast.proxy(amira, cast.user_of(layla), "read", now=now)
-    father, daughter = browse(cast.user_of(amira)), browse(cast.user_of(layla))
+    father, daughter = sure(browse, amira, now), browse(cast.user_of(layla))
     assert daughter.get(f"/family/{amira.pk}/record/").status_code == 200
     father.post(f"/family/proxies/{row.pk}/", {"save": "1", "rights": ["message"], "until": "2027-06-30"})
     assert daughter.get(f"/family/{amira.pk}/record/").status_code == 404
@@ -253,6 +260,40 @@ def test_rights_are_changed_prolonged_and_taken_back_at_once(
     assert daughter.get(f"/family/{amira.pk}/record/").status_code == 404
     row.refresh_from_db()
     assert (row.ending, row.closed_at) == ("revoked", now)
+
+
+@pytest.mark.parametrize(
+    ("rights", "until", "asked"),
+    [
+        (["read", "pay"], "2026-12-21", True),  # another right
+        (["read"], "2027-06-30", True),  # a later end
+        (["read"], "2026-12-01", False),  # less
+    ],
+)
+def test_more_rights_need_a_fresh_proof_and_fewer_do_not(
+    amira: Patient, layla: Patient, browse: Browse, now: datetime, rights: list[str], until: str, asked: bool
+) -> None:
+    row = cast.proxy(amira, cast.user_of(layla), "read", "book", now=now, days=30)
+    Proxy.objects.filter(pk=row.pk).update(rights=["read"])
+    client, place = browse(cast.user_of(amira)), f"/family/proxies/{row.pk}/"
+    answer = client.post(place, {"save": "1", "rights": rights, "until": until})
+    assert (answer["Location"] == f"/account/again/?next={place}") is asked
+    row.refresh_from_db()
+    assert row.rights == ["read"]
+    if asked:
+        client.post("/account/again/", {"password": cast.PASSWORD, "next": place})
+        assert f'value="{until}"' in page(client, place)  # nothing has to be typed twice
+        client.post(place, {"save": "1", "rights": rights, "until": until})
+        row.refresh_from_db()
+        assert row.rights == [right for right in family.EVERYTHING if right in rights]
+
+
+def test_an_invitation_needs_a_fresh_proof(amira: Patient, browse: Browse) -> None:
+    client, place = browse(cast.user_of(amira)), f"/family/{amira.pk}/invite/"
+    facts = {"address": "layla@example.com", "relation": "DAUC", "rights": ["read"], "until": "2026-12-31"}
+    for answer in (client.get(place), client.post(place, facts)):
+        assert answer["Location"] == f"/account/again/?next={place}"
+    assert Invitation.objects.count() == 0
 
 
 def test_a_proxy_gives_up_but_cannot_give_themselves_more(
@@ -451,7 +492,7 @@ def test_without_an_address_a_parent_says_where_the_young_adult_is_reached(
     assert client.get(path).status_code == 404  # not before
     grown(karim, time, address=None)
     majority.tidy(time.now)
-    client = browse(cast.user_of(amira))
+    client = sure(browse, amira, time.now)
     assert Invitation.objects.count() == 0
     assert "Karim Osman is of age" in page(client, "/account/family/")
     assert "This is your own address" in client.post(path, {"address": "amira@example.com"}).content.decode()
@@ -525,3 +566,13 @@ def test_a_proxy_saves_the_profile_without_losing_what_is_hidden_from_them(
         "Penicillin",
     ]
     assert profile.record_of(cast.user_of(layla), now=now).name == "Layla Haddad"
+
+
+@pytest.mark.parametrize("rule", ["majority", "digital_consent"])
+def test_every_age_says_where_it_was_read_or_that_nobody_has_checked_it(rule: str) -> None:
+    for country, row in ages()[rule].items():
+        assert (10 < row["age"] < 22, bool(row["law"])) == (True, True), country
+        assert set(row["unverified"]) <= {"age", "law", "section", "since"}, country
+        assert ("age" in row["unverified"]) is ("seen" not in row), country
+        assert "since" in row["unverified"] or date.fromisoformat(row["since"]), country
+        assert "section" in row["unverified"] or row["section"], country

@@ -8,7 +8,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from telemed.accounts.models import User
+from telemed.accounts.models import AccountChange, User
+from telemed.core import clock
 from telemed.notifications.actions import outbox
 
 APP_ADDED = _("An authenticator app was set up for your account")
@@ -19,18 +20,36 @@ CODES_RENEWED = _("New recovery codes were made for your account")
 PASSWORD_CHANGED = _("The password of your account was changed")
 EMAIL_CHANGED = _("The email address of your account was changed")
 PHONE_CHANGED = _("The mobile number of your account was changed")
+CHANGE_UNDONE = _("The last change of an address of your account was taken back, and every device is signed out")
+RESET_ASKED = _("Our staff were asked to take the second step of your sign-in away, because it is lost")
+RESET_STOPPED = _("The second step of your sign-in stays as it is")
+RESET_DONE = _("The second step of your sign-in was taken away. Set up a new one when you sign in")
 
 
-def tell(user: User, what: Promise, *, now: datetime, also: str | None = None) -> None:
-    """In the transaction of the change: to the inbox, to every address of the account, and to ``also``, an old one."""
+def tell(user: User, what: Promise, *, now: datetime, undo: AccountChange | None = None) -> None:
+    """In the transaction of the change: to the inbox, to every address of the account, and to those that were replaced
+    lately. ``undo``: what a link in the messages takes back; the inbox has no such link."""
+    key = f"security:{uuid4().hex}"
     with outbox.speaking(user):
+        outbox.send(user, _notice(what, None), kind="security", key=key, now=now, channels=("inbox",))
+        notice = _notice(what, undo)
+    outbox.send(user, notice, kind="security", key=key, now=now, channels=("email", "sms"))
+    for row in AccountChange.objects.unsettled(now).filter(user=user).exclude(before_mark=None):
+        channel = "email" if "@" in row.before else "sms"
+        own = f"{key}:{row.kind}"
+        outbox.send_to(row.before, channel, notice, kind="security", key=own, language=user.language, now=now)
+
+
+def _notice(what: Promise, undo: AccountChange | None) -> outbox.Notice:
+    if undo is None:
         rest = gettext(
             "If this was you, there is nothing to do. If not, sign in now, remove what you do not know under Security, "
             "and choose a new password."
         )
-        notice = outbox.Notice(subject=f"{what}", body=f"{what}. {rest}", link=reverse("accounts:security"))
-    key = f"security:{uuid4().hex}"
-    outbox.send(user, notice, kind="security", key=key, now=now, channels=("inbox", "email", "sms"))
-    if also:
-        channel = "email" if "@" in also else "sms"
-        outbox.send_to(also, channel, notice, kind="security", key=f"{key}:old", language=user.language, now=now)
+        return outbox.Notice(subject=f"{what}", body=f"{what}. {rest}", link=reverse("accounts:security"))
+    rest = gettext(
+        "If this was you, there is nothing to do. If not, open this link before %(day)s, %(hour)s to stop it."
+    )
+    until = {"day": clock.day(undo.settles_at), "hour": clock.hour(undo.settles_at)}
+    link = reverse("accounts:not-me", args=[undo.pk, undo.key])
+    return outbox.Notice(subject=f"{what}", body=f"{what}. {rest % until}", link=link)

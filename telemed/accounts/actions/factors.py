@@ -91,6 +91,13 @@ def remove_app(user: User, *, now: datetime) -> None:
     settle(user)
 
 
+def drop(user: User) -> None:
+    """They are lost: every app, passkey and recovery code of this person is gone. The caller tells and writes it down."""
+    AuthenticatorApp.objects.filter(user=user).delete()
+    WebAuthnCredential.objects.filter(user=user).delete()
+    StaticDevice.objects.filter(user=user).delete()
+
+
 def settle(user: User) -> None:
     """After a factor went, in the same transaction: recovery codes go with the last one. Raises LastFactor."""
     if held(user):

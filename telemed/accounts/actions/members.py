@@ -1,19 +1,18 @@
 """Making an account, and changing what it says about its owner."""
 
 from datetime import datetime
-from typing import Literal
 
 from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts import addresses
-from telemed.accounts.actions import alerts
-from telemed.accounts.models import User
+from telemed.accounts.actions import alerts, changes
+from telemed.accounts.actions.changes import Kind
+from telemed.accounts.models import AccountChange, User
+from telemed.accounts.models.changes import marks
 from telemed.core import audit, realtime
 from telemed.core.problems import Refusal
-
-Kind = Literal["email", "phone"]
 
 
 class AddressTaken(Refusal):
@@ -59,26 +58,37 @@ def set_password(user: User, password: str, *, now: datetime) -> None:
     realtime.look_again(user.pk)
 
 
-def known_at(user: User, kind: Kind) -> str:
-    """The address that must agree before another becomes the ``kind`` of this account."""
-    return getattr(user, kind) or user.address
+class ChangedLately(Refusal):
+    code = "changed_lately"
+    sentence = _("This was changed less than three days ago. Wait until then before you change it again.")
+
+
+def known_at(user: User, kind: Kind, now: datetime) -> str:
+    """The address that must agree before another becomes the ``kind`` of this account. Raises ChangedLately."""
+    if AccountChange.objects.unsettled(now).filter(user=user, kind=kind).exists():
+        raise ChangedLately
+    return getattr(user, kind) or changes.trusted(user, now)
 
 
 def reach_at(user: User, kind: Kind, address: str, *, old: str, now: datetime) -> None:
-    """Both addresses have agreed: the account is reached at ``address`` too. Raises AddressTaken or AddressMoved."""
+    """Both addresses have agreed: the account is reached at ``address`` too. Raises AddressTaken,
+    AddressMoved or ChangedLately."""
     try:
         with transaction.atomic():
             user = User.objects.select_for_update().get(pk=user.pk)
-            if known_at(user, kind) != old:
+            if known_at(user, kind, now) != old:
                 raise AddressMoved
+            if AccountChange.objects.unsettled(now).filter(before_mark__in=marks(address)).exclude(user=user).exists():
+                raise AddressTaken  # its owner may still want it back
+            changes.settle_due(now, of=user)
             replaced = getattr(user, kind)
             setattr(user, kind, address)
             user.save(update_fields=[kind])
             if kind == "email":
-                EmailAddress.objects.filter(user=user).delete()
-                EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
+                changes.known(user)
+            row = changes.begin_address(user, kind, before=replaced, now=now)
             audit.record("update", "accounts.contact", user.pk, by=user, purpose="PATRQT")
             what = alerts.EMAIL_CHANGED if kind == "email" else alerts.PHONE_CHANGED
-            alerts.tell(user, what, now=now, also=replaced)
+            alerts.tell(user, what, now=now, undo=row)
     except IntegrityError as error:
         raise AddressTaken from error

@@ -1,5 +1,6 @@
-"""Who you are: people, clinics, proofs of identity, factors and sessions."""
+"""Who you are: people, clinics, proofs of identity, factors, sessions and changes of an account."""
 
+from telemed.accounts.models.changes import AccountChange
 from telemed.accounts.models.clinics import Clinic, Membership, free_cancel_hours, spoken
 from telemed.accounts.models.factors import AuthenticatorApp, OneTimeCode
 from telemed.accounts.models.identity import IdentityCheck
@@ -7,6 +8,7 @@ from telemed.accounts.models.people import User, UserManager
 from telemed.accounts.models.sessions import DeviceSession, SignInTry
 
 __all__ = [
+    "AccountChange",
     "AuthenticatorApp",
     "Clinic",
     "DeviceSession",

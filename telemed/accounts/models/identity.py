@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from telemed.accounts.models.people import User
 from telemed.core import access
@@ -35,7 +36,7 @@ class IdentityCheck(Stateful):
 
     class State(models.TextChoices):
         SENT = "sent", _("waiting to be checked")
-        APPROVED = "approved", _("checked")
+        APPROVED = "approved", pgettext_lazy("state", "checked")
         REFUSED = "refused", _("not accepted")
         LAPSED = "lapsed", _("no longer valid")
 

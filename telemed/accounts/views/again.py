@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from django_otp import login as otp_login
 
 from telemed.accounts import addresses, fresh
-from telemed.accounts.actions import codes, factors
+from telemed.accounts.actions import changes, codes, factors
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.accounts.forms import CodeForm, FactorForm, OwnPasswordForm
@@ -101,7 +101,7 @@ def _check_code(request: HttpRequest, form: CodeForm) -> None:
         codes.prove(
             UUID(request.session.get(SENT, str(UUID(int=0)))),
             purpose=PURPOSE,
-            address=me(request).address,
+            address=changes.trusted(me(request), clock.now()),
             code=form.cleaned_data["code"],
             now=clock.now(),
         )
@@ -119,9 +119,10 @@ def _proved(request: HttpRequest, proof: Proof) -> HttpResponse:
 
 def _send(request: HttpRequest) -> HttpResponse:
     user = me(request)
-    facts = {"address": user.address, "language": user.language, "clinic": the_clinic().name}
+    address = changes.trusted(user, clock.now())
+    facts = {"address": address, "language": user.language, "clinic": the_clinic().name}
     try:
-        if not ratelimit.consume(request, action="code", key=user.address):
+        if not ratelimit.consume(request, action="code", key=address):
             raise codes.TooManyCodes
         request.session[SENT] = str(codes.issue(purpose=PURPOSE, now=clock.now(), **facts))
     except codes.LIMITS as refusal:
@@ -137,6 +138,6 @@ def _page(request: HttpRequest, forms: dict[Proof, Any]) -> HttpResponse:
         "options": passkeys.challenge(request, "again", user) if Proof.PASSKEY in fresh.ways(user) else "",
         "ways": [{"proof": way.value, "form": form} for way, form in forms.items()],
         "form": tried,  # the title says that there is an error
-        "sent_to": addresses.masked(user.address) if SENT in request.session else "",
+        "sent_to": addresses.masked(changes.trusted(user, clock.now())) if SENT in request.session else "",
     }
     return render(request, "accounts/again.html", context, status=422 if tried else 200)

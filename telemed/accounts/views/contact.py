@@ -29,10 +29,10 @@ def change(request: HttpRequest, kind: Literal["email", "phone"]) -> HttpRespons
     user = me(request)
     form = ContactForm(request.POST or None, kind=kind, initial=kept.take(request))
     if request.method == "POST" and form.is_valid():
-        old, new = members.known_at(user, kind), form.cleaned_data["address"]
+        new = form.cleaned_data["address"]
         if new == getattr(user, kind):
             form.add_error("address", _("We reach you there already."))
-        elif refusal := _send(request, {"kind": kind, "new": new, "old": old, "codes": {}, "proved": []}):
+        elif refusal := _begin(request, kind, new):
             form.add_error(None, refusal)
         else:
             return redirect("accounts:contact-confirm")
@@ -61,6 +61,15 @@ def confirm(request: HttpRequest) -> HttpResponse:
         "clinic_phone": the_clinic().phone,
     }  # fmt: skip
     return render(request, "accounts/contact_confirm.html", context, status=422 if form.errors else 200)
+
+
+def _begin(request: HttpRequest, kind: Literal["email", "phone"], new: str) -> str:
+    """Ask both addresses. Returns what stands against it, or nothing."""
+    try:
+        old = members.known_at(me(request), kind, clock.now())
+    except members.ChangedLately as refusal:
+        return str(refusal)
+    return _send(request, {"kind": kind, "new": new, "old": old, "codes": {}, "proved": []})
 
 
 def _send(request: HttpRequest, wanted: dict[str, Any]) -> str:
@@ -96,7 +105,7 @@ def _done(request: HttpRequest, wanted: dict[str, Any]) -> HttpResponse:
     del request.session[CHANGE]
     try:
         members.reach_at(me(request), wanted["kind"], wanted["new"], old=wanted["old"], now=clock.now())
-    except (members.AddressTaken, members.AddressMoved) as refusal:
+    except (members.AddressTaken, members.AddressMoved, members.ChangedLately) as refusal:
         messages.error(request, str(refusal))
     else:
         request.session.cycle_key()

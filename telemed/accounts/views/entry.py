@@ -13,6 +13,7 @@ from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
 from allauth.core import ratelimit
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from telemed.accounts import addresses, fresh, kept
-from telemed.accounts.actions import codes, members, tries
+from telemed.accounts.actions import changes, codes, factors, members, tries
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import CodeForm, SignInForm, SignUpForm
 from telemed.accounts.fresh import Proof
@@ -157,10 +158,10 @@ def _send_code(request: HttpRequest, form: Any, proof: dict[str, Any]) -> HttpRe
 
 
 def _proved(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
-    user = User.objects.reached_at(proof["address"])
+    user, new = changes.opened_by(proof["address"], clock.now())
     if user:
         del request.session[PROOF]
-        return enter(request, user, proof["next"], proof=Proof.CODE)
+        return _open(request, user, proof["next"], new=new)
     if proof["intent"] == "signup":
         return _join(request, proof)
     request.session[PROOF] = {**proof, "proved": True}
@@ -170,10 +171,22 @@ def _proved(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
 def _join(request: HttpRequest, proof: dict[str, Any]) -> HttpResponse:
     now: datetime = clock.now()
     facts = {"language": str(request.LANGUAGE_CODE), "time_zone": zone_of(request)}
-    user = User.objects.reached_at(proof["address"])  # made in another window meanwhile
-    user = user or members.join(address=proof["address"], password=proof.get("password"), now=now, **facts)
+    user, new = changes.opened_by(proof["address"], now)
     request.session.pop(PROOF, None)
+    if user:  # made in another window meanwhile
+        return _open(request, user, proof["next"], new=new)
+    user = members.join(address=proof["address"], password=proof.get("password"), now=now, **facts)
     return enter(request, user, proof["next"], proof=Proof.CODE, signup=True)
+
+
+def _open(request: HttpRequest, user: User, target: str, *, new: bool) -> HttpResponse:
+    """A code opens the account of its address. One to a ``new`` address opens nothing alone."""
+    if new and not factors.held(user):
+        words = _("This address is new in your account. Until three days after the change, sign in with your password or another address of yours.")  # fmt: skip
+        messages.warning(request, words)
+        return redirect("accounts:login")
+    user.by_new_address = new  # type: ignore[attr-defined]  # read by the stage of the second step
+    return enter(request, user, target, proof=Proof.CODE)
 
 
 def enter(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from telemed.accounts import fresh
-from telemed.accounts.actions import factors, members, passkeys
+from telemed.accounts.actions import changes, factors, members, passkeys
 from telemed.accounts.context import me
 from telemed.accounts.forms import PasswordForm, PreferencesForm
 from telemed.accounts.models import User
@@ -26,6 +26,7 @@ def security(request: HttpRequest) -> HttpResponse:
     user = me(request)
     context = {
         "held": factors.held(user), "passkeys": passkeys.of(user), "needed": factors.needed(user), "codes": factors.RECOVERY_CODES,
+        "unsettled": {row.kind: row for row in changes.unsettled(user, clock.now())},
     }  # fmt: skip
     return render(request, "accounts/security.html", context)
 

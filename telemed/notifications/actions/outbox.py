@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone, translation
 
-from telemed.core import clock, work
+from telemed.core import clock, links, work
 from telemed.notifications import gateways
 from telemed.notifications.models import Message
 
@@ -111,7 +111,7 @@ def mark_read(user: Any, *, now: datetime) -> None:
 def _row(channel: str, address: str | None, notice: Notice, **facts: Any) -> Message:
     inbox = channel == Message.Channel.INBOX
     return Message(
-        channel=channel, address=address or None, subject=notice.subject, body=notice.body, link=notice.link,
+        channel=channel, address=address or None, subject=notice.subject, body=notice.body, link=notice.link if inbox else links.placed(notice.link),
         attachments=notice.attachments if channel == Message.Channel.EMAIL else None,
         state=Message.State.SENT if inbox else Message.State.QUEUED, sent_at=facts["now"] if inbox else None,
         due_at=facts["now"] + GRACE, created_at=facts.pop("now"), **facts,
