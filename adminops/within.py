@@ -15,7 +15,9 @@ INSTALLATION = None  # for whoever runs the installation only
 WAYS: dict[str, tuple[str, ...] | str | None] = {
     "accounts.clinic": ("pk",),
     "adminops.approval": INSTALLATION,
+    "adminops.incident": ("clinic",),
     "adminops.helpsession": ("person__memberships__clinic", "person__patient__registrations__clinic"),
+    "accounts.lock": ("user__memberships__clinic", "user__patient__registrations__clinic"),
     "accounts.membership": ("clinic",),
     "accounts.user": ("memberships__clinic", "patient__registrations__clinic"),
     "auditlog.logentry": INSTALLATION,

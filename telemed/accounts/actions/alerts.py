@@ -5,7 +5,6 @@ from uuid import uuid4
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts.models import User
@@ -21,13 +20,23 @@ EMAIL_CHANGED = _("The email address of your account was changed")
 PHONE_CHANGED = _("The mobile number of your account was changed")
 
 
-def tell(user: User, what: Promise, *, now: datetime, also: str | None = None) -> None:
-    """In the transaction of the change: to the inbox, to every address of the account, and to ``also``, an old one."""
+LOOK = _(
+    "If this was you, there is nothing to do. If not, sign in now, remove what you do not know under Security, "
+    "and choose a new password."
+)
+SHUT = _("Your account was shut because it opened or tried more than a person does")
+SHUT_REST = _(
+    "All your devices are signed out. A member of our staff looks at it and opens it again when all is well; call us if "
+    "it is urgent."
+)
+OPENED = _("Your account is open again")
+OPENED_REST = _("A member of our staff looked at it. You can sign in as before.")
+
+
+def tell(user: User, what: Promise, *, now: datetime, rest: Promise = LOOK, also: str | None = None) -> None:
+    """In the transaction of the change: to the inbox, to every address of the account, and to ``also``, an old one.
+    ``rest``: what the person should do."""
     with outbox.speaking(user):
-        rest = gettext(
-            "If this was you, there is nothing to do. If not, sign in now, remove what you do not know under Security, "
-            "and choose a new password."
-        )
         notice = outbox.Notice(subject=f"{what}", body=f"{what}. {rest}", link=reverse("accounts:security"))
     key = f"security:{uuid4().hex}"
     outbox.send(user, notice, kind="security", key=key, now=now, channels=("inbox", "email", "sms"))
