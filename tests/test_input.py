@@ -116,7 +116,7 @@ def test_nothing_that_a_client_sends_becomes_the_arguments_of_a_query() -> None:
 RUNNERS = re.compile(
     r"^import (subprocess|pickle|marshal|shelve)|os\.(system|popen|exec\w*)\(|(?<![\w.])(eval|exec)\(", re.MULTILINE
 )
-LAUNCHER = ("embedded", "run.py")  # starts servers before there is anybody who could type
+LAUNCHER = ("embedded", "run.py", "backups.py")  # start programs for whoever runs the machine, not for who types
 
 
 def sources() -> Iterator[tuple[str, str]]:
