@@ -5,11 +5,25 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from adminops.states import APPROVAL_MOVES, HELP_MOVES, ApprovalState, HelpState
+from adminops.states import (
+    APPROVAL_MOVES,
+    DUTY_MOVES,
+    HELP_MOVES,
+    INCIDENT_MOVES,
+    ApprovalState,
+    DutyState,
+    HelpState,
+    IncidentState,
+    Protection,
+    Risk,
+    Standing,
+)
 from telemed.core import access
+from telemed.core.fields import EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
 
@@ -60,6 +74,8 @@ class Approval(Stateful):
             ("request_approval", "May ask a second person to agree"),
             ("decide_approval", "May agree to what another person asked"),
             ("review_emergency", "May review emergency access"),
+            ("handle_incident", "May handle incidents and tell who must know of a breach"),
+            ("open_lock", "May open an account that a rule shut"),
             ("ask_help", "May ask a person to show their pages"),
             ("answer_request", "May answer requests about data"),
             ("read_retained", "May read what the law makes us keep of people who left"),
@@ -135,3 +151,90 @@ class HelpSession(Stateful):
 
     def __str__(self) -> str:
         return f"{self.get_state_display()} {self.asked_at:%Y-%m-%d}"
+
+
+class Incident(Stateful):
+    """Something happened to data of people: what, since when it is known, whom it concerns, and what came of it. What is
+    told to whom by when follows from it (adminops.compliance.clocks)."""
+
+    MOVES: ClassVar[Moves] = INCIDENT_MOVES
+
+    class Data(models.TextChoices):
+        IDENTITY = "identity", _("names, birth dates")
+        CONTACT = "contact", _("addresses, telephone, email")
+        HEALTH = "health", _("health records, messages with doctors")
+        MONEY = "money", _("payments, bank details")
+        ACCESS = "access", _("passwords, codes")
+        PAPERS = "papers", _("identity documents, pictures")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    clinic = models.ForeignKey("accounts.Clinic", models.PROTECT, related_name="+")
+    title = EncryptedTextField()
+    what = EncryptedTextField()
+    happened_at = models.DateTimeField(null=True)
+    discovered_at = models.DateTimeField()
+    standing = models.CharField(max_length=10, choices=Standing)
+    protection = models.CharField(max_length=10, choices=Protection)
+    kinds = ArrayField(models.CharField(max_length=10, choices=Data))
+    risk = models.CharField(max_length=6, choices=Risk, default=Risk.OPEN)
+    factors = EncryptedJSONField(null=True)  # the four of 45 CFR 164.402, in words
+    measures = EncryptedTextField(default="")
+    state = models.CharField(max_length=8, choices=IncidentState, default=IncidentState.OPEN)
+    opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} {self.opened_at:%Y-%m-%d}"
+
+
+class Affected(models.Model):
+    """How many people of one place an incident concerns."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="places")
+    place = models.CharField(max_length=6)  # "DE", "US-CA"
+    people = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["incident", "place"], name="affected_once"),
+            models.CheckConstraint(condition=models.Q(people__gt=0), name="affected_somebody"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.people}"
+
+
+class Duty(Stateful):
+    """Somebody must be told of an incident by a certain moment. ``draft`` is what will be said."""
+
+    MOVES: ClassVar[Moves] = DUTY_MOVES
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="duties")
+    incident_id: UUID
+    rule = models.CharField(max_length=16)  # the code of a clock
+    place = models.CharField(max_length=6)
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=4, choices=DutyState, default=DutyState.DUE)
+    draft = EncryptedTextField()
+    edited_at = models.DateTimeField(null=True)  # a person wrote in it; it is not written anew any more
+    done_at = models.DateTimeField(null=True)
+    done_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    done_how = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "duties"
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["incident", "rule", "place"], name="duty_once"),
+            models.CheckConstraint(
+                condition=~models.Q(state=DutyState.DONE)
+                | models.Q(done_at__isnull=False, done_by__isnull=False) & ~models.Q(done_how=""),
+                name="duty_done_whole",
+            ),
+        ]
+        indexes = (models.Index(fields=["due_at"], condition=models.Q(state="due"), name="duty_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.place}"

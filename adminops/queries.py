@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from adminops.models import Duty
+from adminops.states import DutyState
 from billing.models import Payment, Refund
 from billing.states import PaymentState, RefundState
 from consultations.models import Appointment, Consultation
@@ -15,7 +17,7 @@ from consultations.states import AppointmentState, ConsultationState
 from doctors.models import Doctor, Licence
 from doctors.states import DoctorState, LicenceState
 from patients.models import PrivacyRequest
-from telemed.accounts.models import IdentityCheck
+from telemed.accounts.models import IdentityCheck, Lock, LockState
 from telemed.core import clock
 from telemed.core.models import Delivery
 from telemed.notifications.models import Message
@@ -47,6 +49,8 @@ def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
     live = Consultation.objects.filter(state__in=[ConsultationState.OPEN, ConsultationState.LIVE]).count()
     applied = Doctor.objects.filter(state__in=[DoctorState.APPLIED, DoctorState.IN_REVIEW]).count()
     renewals, identities = renewed().count(), IdentityCheck.objects.waiting().count()
+    locked = Lock.objects.filter(state=LockState.SHUT).count()
+    untold = Duty.objects.filter(state=DutyState.DUE).count()
     unpaid = Payment.objects.filter(state=PaymentState.FAILED, created_at__gte=since).count()
     stuck = Refund.objects.filter(state=RefundState.FAILED).count()
     unsent = Message.objects.filter(state=Message.State.FAILED, created_at__gte=now - timedelta(days=7)).count()
@@ -58,6 +62,8 @@ def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
         Figure(_("Doctors to verify"), applied, reverse("admin:verify"), applied > 0),
         Figure(_("Licences to check"), renewals, reverse("admin:verify") + "#renewals", renewals > 0),
         Figure(_("Identities to check"), identities, reverse("admin:identity"), identities > 0),
+        Figure(_("To tell of incidents"), untold, reverse("admin:incidents"), untold > 0),
+        Figure(_("Accounts locked"), locked, reverse("admin:locks"), locked > 0),
         Figure(
             _("Payments refused today"), unpaid, reverse("admin:billing_payment_changelist") + "?state__exact=failed"
         ),

@@ -10,7 +10,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from adminops import identity, verification, views
-from adminops.compliance import kept, requests
+from adminops.compliance import incident_views as incidents
+from adminops.compliance import kept, locks, requests
 from adminops.compliance import views as compliance
 from adminops.rights import factor_views as lost
 from adminops.rights import views as rights
@@ -79,6 +80,10 @@ class Site(AdminSite):
             ("emergencies/", compliance.queue, "emergencies"), ("emergencies/<uuid:access_id>/", compliance.review, "emergency"),
             ("requests/", requests.queue, "requests"), ("requests/<uuid:request_id>/", requests.answer, "request"),
             ("kept/", kept.records, "kept"), ("kept/<uuid:limit_id>/", kept.record, "kept-record"),
+            ("locks/", locks.queue, "locks"), ("locks/<uuid:lock_id>/", locks.look, "lock"),
+            ("incidents/", incidents.queue, "incidents"), ("incidents/new/", incidents.new, "incident-new"),
+            ("incidents/<uuid:incident_id>/", incidents.incident, "incident"), ("incidents/<uuid:incident_id>/facts/", incidents.facts, "incident-facts"),
+            ("incidents/<uuid:incident_id>/<uuid:duty_id>/", incidents.duty, "incident-duty"),
         ]  # fmt: skip
         return [path(route, self.admin_view(view), {"site": self}, name=name) for route, view, name in pages]
 

@@ -20,6 +20,40 @@ class HelpState(models.TextChoices):
     ENDED = "ended", _("ended")
 
 
-A, H = ApprovalState, HelpState
+class Standing(models.TextChoices):
+    """What we are to the people whose data it is about. The laws ask different things of each."""
+
+    CLINIC = "clinic", _("the clinic of these people (covered entity, controller)")
+    PROCESSOR = "processor", _("somebody who works for their clinic (business associate, processor)")
+    APP = "app", _("a health service outside HIPAA (FTC rule)")
+
+
+class Protection(models.TextChoices):
+    READABLE = "readable", _("readable")
+    SEALED = "sealed", _("encrypted, and the keys are safe")
+    BROKEN = "broken", _("encrypted, but the keys may be out as well")
+
+
+class Risk(models.TextChoices):
+    OPEN = "open", _("not assessed yet: the highest counts")
+    LOW = "low", _("low: the data were hardly compromised, harm is unlikely")
+    SOME = "some", _("some: harm is possible")
+    HIGH = "high", _("high: harm is likely or grave")
+
+
+class IncidentState(models.TextChoices):
+    OPEN = "open", _("open")
+    CLOSED = "closed", _("closed")
+
+
+class DutyState(models.TextChoices):
+    DUE = "due", _("to do")
+    DONE = "done", _("done")
+    VOID = "void", _("not asked for any more")
+
+
+A, H, D = ApprovalState, HelpState, DutyState
+INCIDENT_MOVES: Moves = {IncidentState.OPEN: frozenset({IncidentState.CLOSED})}
+DUTY_MOVES: Moves = {D.DUE: frozenset({D.DONE, D.VOID}), D.VOID: frozenset({D.DUE})}
 APPROVAL_MOVES: Moves = {A.ASKED: frozenset({A.APPROVED, A.REFUSED, A.EXPIRED})}
 HELP_MOVES: Moves = {H.ASKED: frozenset({H.ALLOWED, H.REFUSED, H.ENDED}), H.ALLOWED: frozenset({H.ENDED})}

@@ -1,18 +1,21 @@
 """Who is told what about the requests of the back office."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from adminops.models import Approval, HelpSession
+from adminops.compliance import clocks
+from adminops.models import Approval, Duty, HelpSession, Incident
 from adminops.rights.people import DECIDES
-from adminops.states import ApprovalState
+from adminops.states import ApprovalState, DutyState
 from adminops.within import those_who_see
 from patients.models import EmergencyAccess, PrivacyRequest
-from telemed.accounts.models import AccountChange, User
+from telemed.accounts.models import AccountChange, Lock, User
 from telemed.core import clock, events
 from telemed.core.models import AuditSeal, Event
 from telemed.notifications.actions import outbox
@@ -136,6 +139,61 @@ def tell_the_head(now: datetime) -> None:
             ) % {"last": row.last, "n": row.n, "hash": row.proof().hash.hex()}
             notice = Notice(_("The access log today"), words, reverse("admin:core_auditseal_changelist"))
         outbox.send(person, notice, kind="audit.head", key=f"head:{now.date()}:{person.pk}", now=now)
+
+
+@events.on("accounts.lock.shut")
+def tell_who_may_open_it(event: Event) -> None:
+    row = Lock.objects.get(pk=event.entity_id)
+    for person in may("open_lock").exclude(pk=row.user_id):
+        with outbox.speaking(person):
+            words = _("An account did more than a person does and was shut. Look at what it did, and decide.")
+            notice = Notice(_("An account was locked"), words, reverse("admin:lock", args=[row.pk]))
+        outbox.send(person, notice, kind="lock.shut", key=f"lock:{row.pk}:{person.pk}", now=clock.now())
+
+
+@events.on("adminops.incident.opened")
+def tell_who_handles_it(event: Event) -> None:
+    row = Incident.objects.get(pk=event.entity_id)
+    for person in may("handle_incident").exclude(pk=row.opened_by_id):
+        with outbox.speaking(person):
+            words = _("An incident with data of people was recorded. Sign in to see who must be told, and by when.")
+            notice = Notice(_("An incident was recorded"), words, reverse("admin:incident", args=[row.pk]))
+        outbox.send(person, notice, kind="incident.opened", key=f"incident:{row.pk}:{person.pk}", now=clock.now())
+
+
+def remind_of_clocks(now: datetime) -> None:
+    """Before somebody must have been told, and again when it is late. Each once."""
+    for duty in Duty.objects.filter(state=DutyState.DUE, due_at__lte=now + timedelta(days=7)).order_by("due_at")[:200]:
+        if now >= duty.due_at:
+            _remind(duty, "late", _late, now)
+        elif now >= duty.due_at - clocks.lead(clocks.rule(duty.rule)):
+            _remind(duty, "soon", _soon, now)
+
+
+def _soon(duty: Duty, tz: ZoneInfo) -> tuple[str, str]:
+    words = _("Before %(day)s, %(hour)s, somebody must be told of an incident: %(whom)s.")
+    facts = {
+        "day": clock.day(duty.due_at, tz),
+        "hour": clock.hour(duty.due_at, tz),
+        "whom": clocks.rule(duty.rule).whom,
+    }
+    return _("Somebody must be told soon"), words % facts
+
+
+def _late(duty: Duty, tz: ZoneInfo) -> tuple[str, str]:
+    words = _(
+        "Somebody should have been told of an incident by now: %(whom)s. Do it today, and write down why it is late."
+    )
+    return _("Somebody was not told in time"), words % {"whom": clocks.rule(duty.rule).whom}
+
+
+def _remind(duty: Duty, stage: str, say: Callable[[Duty, ZoneInfo], tuple[str, str]], now: datetime) -> None:
+    place = reverse("admin:incident-duty", args=[duty.incident_id, duty.pk])
+    for person in may("handle_incident"):
+        with outbox.speaking(person):
+            notice = Notice(*say(duty, clock.zone(person.time_zone)), place)
+        key = f"{stage}:{duty.pk}:{duty.due_at:%Y%m%d%H%M}:{person.pk}"
+        outbox.send(person, notice, kind=f"incident.{stage}", key=key, now=now)
 
 
 @events.on("adminops.helpsession.asked")

@@ -3,18 +3,20 @@
 from celery import shared_task
 
 from adminops.rights import approvals
-from adminops.subscribers import remind_of_review, tell_the_head
+from adminops.subscribers import remind_of_clocks, remind_of_review, tell_the_head
 from patients.models import EmergencyAccess
 from telemed.core import clock
 
 
 @shared_task
 def tidy() -> None:
-    """Close the questions that nobody answered in time; remind of emergencies that nobody reviewed."""
+    """Close the questions that nobody answered in time; remind of emergencies that nobody reviewed and of clocks that
+    run."""
     now = clock.now()
     approvals.tidy(now)
     for row in EmergencyAccess.objects.filter(reviewed_at=None, review_due_at__lte=now)[:100]:
         remind_of_review(row, now)
+    remind_of_clocks(now)
 
 
 @shared_task

@@ -293,6 +293,10 @@ GUARDIAN_RAISE_403 = False
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 OTP_TOTP_ISSUER = env.text("CLINIC_NAME", "Carepath")
+# Where addresses are, for rule F-01; without it that rule sleeps.
+GEO_DATABASE = env.text("GEO_DATABASE")
+if GEO_DATABASE and not Path(GEO_DATABASE).is_file():
+    env.refuse("GEO_DATABASE names a file that is not there; take the variable away, or put a city database there.")
 # A passkey belongs to this host name for ever: under another one, people have to make new ones.
 OTP_WEBAUTHN_RP_ID = str(_public.hostname)
 OTP_WEBAUTHN_RP_NAME = env.text("CLINIC_NAME", "Carepath")

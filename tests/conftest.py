@@ -22,11 +22,13 @@ from telemed.accounts.models import User
 from telemed.core import audit, clock
 from telemed.core.crypto import keyring
 from tests import cast
+from tests.cited import pytest_runtest_logreport, pytest_sessionfinish, pytest_terminal_summary
 from tests.harness import watch
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
 
+__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "pytest_terminal_summary"]  # hooks
 Answer: TypeAlias = "_MonkeyPatchedWSGIResponse"  # of a test client
 Browse: TypeAlias = Callable[[User], Client]
 

@@ -7,15 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from telemed.accounts import policy
+from telemed.accounts import policy, rules
 from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
 
@@ -97,6 +98,13 @@ class Result:
 def walk(who: Persona, things: list[Thing]) -> Result:
     """Try every cell of one person. A denied cell must answer with the right code, say nothing of its owner, change
     nothing, and leave a line in the audit log."""
+    with pytest.MonkeyPatch.context() as patch:  # rule F-17 takes whoever tries every door for a script, and it is one
+        for name in ("REFUSED", "PROBED"):
+            patch.setattr(rules, name, replace(getattr(rules, name), most=10**9))
+        return _walk(who, things)
+
+
+def _walk(who: Persona, things: list[Thing]) -> Result:
     result, before = Result(), fingerprint()
     for route in routes():
         rule = policy.table().get(route.name)

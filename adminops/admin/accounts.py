@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from adminops.admin.base import ReadOnly, Table, Tells
 from adminops.forms import ClinicForm
 from adminops.site import site
-from telemed.accounts.actions import sessions
+from telemed.accounts.actions import misuse, sessions
 from telemed.accounts.clinics import forget_clinics, runs_installation
 from telemed.accounts.context import me
 from telemed.accounts.models import AccountChange, Clinic, Membership, User
-from telemed.core import audit, realtime
+from telemed.core import audit, clock, realtime
 
 RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"}
 
@@ -34,6 +34,8 @@ class UserAdmin(Table):
         super().save_model(request, obj, form, change)
         if RIGHTS.intersection(form.changed_data):  # whoever may do something else now signs in anew
             sessions.end_all(obj, by=me(request))
+        if "is_active" in form.changed_data and obj.is_active:
+            misuse.opened_by_hand(obj, by=me(request), now=clock.now())
         audit.record("update", "accounts.user", obj.pk, by=me(request), purpose="HOPERAT")
 
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from telemed.accounts import kept, known
-from telemed.accounts.actions import sessions, social
+from telemed.accounts import fresh, kept, known
+from telemed.accounts.actions import sessions, social, travel
 from telemed.accounts.models import User
 from telemed.core import audit, clock
 from telemed.core.middleware import client_ip, set_cookie
@@ -30,6 +30,10 @@ class Adapter(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **kwargs)
+        agent, network = request.META.get("HTTP_USER_AGENT", ""), audit.shorten(client_ip(request))
+        if not fresh.more_than_a_password(request, user):
+            session: Any = request.session
+            travel.arrived(session, user, network, trusted=known.knows(request, user), now=clock.now())
         audit.record("login", "accounts.user", user.pk, by=user, purpose="PATRQT")
         set_cookie(response, settings.LANGUAGE_COOKIE_NAME, user.language, max_age=settings.LANGUAGE_COOKIE_AGE)
         kept.remember_owner(response, user.pk)
@@ -37,7 +41,6 @@ class Adapter(DefaultAccountAdapter):
         if waiting and waiting["email"] == user.email:  # this person has just opened the account of that address
             social.link(user, provider=waiting["provider"], uid=waiting["uid"])
         if not (kwargs["signup"] or known.knows(request, user) or (kwargs["signal_kwargs"] or {}).get("demo")):
-            agent, network = request.META.get("HTTP_USER_AGENT", ""), audit.shorten(client_ip(request))
             sessions.tell_of_new_device(user, agent=agent, network=network, now=clock.now())
         known.remember(request, response, user)
         return response

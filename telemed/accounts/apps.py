@@ -7,7 +7,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from telemed.accounts import clinics, subscribers  # noqa: F401 -- registers them
+        # They register who is told, and who looks at each line of the access log.
+        from telemed.accounts import clinics, subscribers  # noqa: F401
+        from telemed.accounts.actions import misuse  # noqa: F401
         from telemed.core import links
 
         links.home_is(lambda: clinics.the_clinic().url)

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from telemed.accounts import kept
-from telemed.accounts.actions import factors
+from telemed.accounts.actions import factors, travel
 from telemed.accounts.context import me
 from telemed.accounts.models import User
 from telemed.core import clock, problems
@@ -70,7 +70,7 @@ def page(target: str) -> str:
 
 def is_fresh(request: HttpRequest, *, now: datetime) -> bool:
     """Somebody who may prove it like that did so in this session, at most five minutes ago."""
-    if not request.user.is_authenticated:
+    if not request.user.is_authenticated or request.session.doubtful:  # type: ignore[attr-defined]  # our own store
         return False
     user, oldest = me(request), now.timestamp() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
     recent = {row["method"] for row in get_authentication_records(request, user) if row["at"] >= oldest}
@@ -87,6 +87,20 @@ def ways(user: User) -> list[Proof]:
     return found if held else [*found, Proof.CODE]
 
 
+def ways_here(request: HttpRequest) -> list[Proof]:
+    """The same, in this session: after travel that nobody can do, a password that may be stolen proves nothing."""
+    found = ways(me(request))
+    return [way for way in found if way != Proof.PASSWORD] if request.session.doubtful else found  # type: ignore[attr-defined]
+
+
+def more_than_a_password(request: HttpRequest, user: User) -> bool:
+    """This sign-in took a passkey, a second factor or, of somebody without one, a code."""
+    shown = {row["method"] for row in get_authentication_records(request, user)}
+    return not shown.isdisjoint({Proof.PASSKEY, Proof.TOKEN, *({Proof.CODE} & set(ways(user)))})
+
+
 def record(request: HttpRequest, user: User, proof: Proof, *, now: datetime) -> None:
     """Note in the session how ``user`` has just shown that it is them."""
     record_authentication(request, user, method=proof.value, at=now.timestamp())
+    if proof != Proof.PASSWORD:
+        travel.settle(request.session)  # type: ignore[arg-type]  # our own store

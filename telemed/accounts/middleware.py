@@ -16,9 +16,11 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from telemed.accounts import kept
+from telemed.accounts.actions import travel
 from telemed.accounts.clinics import at, clinic_at, the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, clock, problems
+from telemed.core.middleware import client_ip
 
 
 class House:
@@ -51,15 +53,20 @@ def _person(request: HttpRequest) -> User | AnonymousUser:
 
 
 class Activity:
-    """A request is a sign of the person, unless the page made it by itself: an open page keeps nobody signed in."""
+    """A request is a sign of the person, unless the page made it by itself: an open page keeps nobody signed in. Where it
+    comes from is looked at either way."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and not by_itself(request):
-            request.session.touch(clock.now())  # type: ignore[attr-defined]  # our own store
-        with audit.within(session=request.session.reference):  # type: ignore[attr-defined]  # and this
+        session: Any = request.session
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            if request.user.is_authenticated:
+                travel.moved(session, audit.shorten(client_ip(request)), now=clock.now())
+            if not by_itself(request):
+                session.touch(clock.now())
+        with audit.within(session=session.reference):
             return self.get_response(request)
 
 

@@ -21,15 +21,18 @@ from django.http import Http404, HttpRequest, HttpResponseNotAllowed, HttpRespon
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
 
+from telemed.accounts import fresh
+from telemed.accounts.actions import misuse, travel
 from telemed.accounts.clinics import all_clinics, clinics_of, works_here
 from telemed.accounts.middleware import ask_to_sign_in
 from telemed.accounts.models import User
-from telemed.core import access, audit, sockets
+from telemed.core import access, audit, clock, sockets
 
 ANYONE, PERSON = "anyone", "person"  # without a sign-in; whoever is signed in
 ROLES = frozenset({ANYONE, PERSON, *User.Role.values})
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 REFUSED = (403, 404)
+AGAIN = "accounts:again"  # where one shows that it is them
 
 Person = User | AnonymousUser
 
@@ -130,6 +133,8 @@ class Gate:
             return ask_to_sign_in(request)
         if method not in rule.methods:
             return HttpResponseNotAllowed(rule.methods)
+        if request.session.doubtful and name_of(match) != AGAIN:  # type: ignore[attr-defined]  # our own store
+            return fresh.ask(request)
         if not rule.allows(method, request.user):
             if method == "GET" and (home := _at_home(request.user, rule)):
                 request.sent_away = True  # type: ignore[attr-defined]
@@ -142,15 +147,25 @@ def guarded(route: str, consumer: Any) -> Any:
     """The ASGI application of a socket behind the gate. Its messages are checked by the consumer itself."""
 
     async def gate(scope: Any, receive: Any, send: Any) -> None:
-        rule, person = rule_for(route), scope["user"]
-        if await database_sync_to_async(rule.allows)("GET", person):  # where somebody works is in the database
+        person = scope["user"]
+        code = await database_sync_to_async(_refused)(rule_for(route), scope)  # where somebody works is in the database
+        if code is None:
             await consumer(scope, receive, send)
             return
         await receive()
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close", "code": sockets.DENIED if person.is_authenticated else sockets.SIGN_IN})
+        await send({"type": "websocket.close", "code": code if person.is_authenticated else sockets.SIGN_IN})
 
     return gate
+
+
+def _refused(rule: Rule, scope: Any) -> int | None:
+    """The code with which this socket is closed at once, or None."""
+    session = scope["session"]
+    travel.moved(session, audit.shorten(sockets.address(scope)), now=clock.now())
+    if session.doubtful:
+        return sockets.SIGN_IN
+    return None if rule.allows("GET", scope["user"]) else sockets.DENIED
 
 
 def _rule(name: str, row: Mapping[str, str]) -> Rule:
@@ -176,6 +191,7 @@ def _note(request: HttpRequest) -> None:
     assert match is not None
     assert isinstance(request.user, User)
     audit.record("denied", name_of(match)[:60], _named(request), by=request.user, purpose="HOPERAT", outcome="denied")
+    misuse.refused(request.user, now=clock.now())
 
 
 def _named(request: HttpRequest) -> str:

@@ -105,10 +105,19 @@ class SessionStore(SessionBase):
         """``user`` has just signed in here."""
         idle = idle_limit(user)
         self._facts = {
-            "user_id": user.pk, "agent": agent[:200], "network": network, "started_at": now, "seen_at": now,
+            "user_id": user.pk, "agent": agent[:200], "network": network, "started_at": now, "seen_at": now, "travelled_at": None,
             "idle_seconds": int(idle.total_seconds()), "expires_at": min(now + idle, now + settings.SESSION_AGE),
         }  # fmt: skip
         self.modified = True
+
+    def travelled(self, now: datetime) -> None:
+        """Whoever has just signed in here was far away a moment ago: nothing opens before another proof."""
+        self._facts["travelled_at"] = now
+
+    @property
+    def doubtful(self) -> bool:
+        """Nothing opens here before another proof."""
+        return bool((self.row and self.row.travelled_at) or self._facts.get("travelled_at"))
 
     def person(self) -> User | None:
         """Whose session this is, while the account is open and the password is the one that was used to sign in."""
@@ -140,7 +149,7 @@ class SessionStore(SessionBase):
         if self.row is None:
             return False
         rows = DeviceSession.objects.open(clock.now()).select_related("user")
-        row = rows.filter(pk=self.row.pk, user__is_active=True).first()
+        row = rows.filter(pk=self.row.pk, user__is_active=True, travelled_at=None).first()
         return bool(row and row.user and _fits(self.decode(row.session_data).get(HASH_SESSION_KEY), row.user))
 
 

@@ -14,7 +14,7 @@ from telemed.core.tasks import HEARTBEAT
 
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process lives."""
-    return HttpResponse("ok", content_type="text/plain")
+    return HttpResponse("ok", content_type="text/plain; charset=utf-8")
 
 
 def readyz(request: HttpRequest) -> JsonResponse:

@@ -99,7 +99,7 @@ class Socket(AsyncWebsocketConsumer):
         self.closing = False
         await self.accept()
         self.user = self.scope["user"]
-        self.address = _address(self.scope)
+        self.address = address(self.scope)
         self.origin = _origin(self.scope, self.address)
         if not (self.user.is_authenticated or self.FOR_EVERYONE):
             await self.close(SIGN_IN)
@@ -243,7 +243,7 @@ class Socket(AsyncWebsocketConsumer):
                 await self.close(code)
 
 
-def _address(scope: dict[str, Any]) -> str:
+def address(scope: dict[str, Any]) -> str:
     """The address that the outermost trusted proxy saw, as in middleware.client_ip."""
     seen = str((scope.get("client") or [""])[0])
     if settings.TRUSTED_PROXIES:

@@ -184,7 +184,7 @@ def text_page(request: HttpRequest, name: str) -> HttpResponse:
 @never_cache
 @require_GET
 def service_worker(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/sw.js", {"version": settings.VERSION}, content_type="text/javascript")
+    return render(request, "pages/sw.js", {"version": settings.VERSION}, content_type="text/javascript; charset=utf-8")
 
 
 @require_GET

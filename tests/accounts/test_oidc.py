@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
-from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client
 from pytest_django import Settings
 
@@ -219,3 +219,17 @@ def test_the_button_leads_back_to_pages_of_ours_only(db: None) -> None:
 def uid_of(email: str) -> str:
     """What the provider calls this person."""
     return str(list(provider.PEOPLE).index(email) + 1)
+
+
+def test_no_token_reaches_the_browser_or_is_kept(db: None, settings: Settings) -> None:
+    client = Client()
+    answer = through(client, "new@example.com")
+    seen = str(answer.headers) + answer.content.decode() + str(client.cookies) + str(dict(client.session))
+    assert not re.search(r"eyJ[\w-]+\.|access_token|id_token|refresh_token", seen)
+    assert SocialToken.objects.count() == 0
+    assert list(SocialAccount.objects.values_list("extra_data", flat=True)) == [{}]
+
+
+def test_only_the_scopes_that_are_needed_are_asked_for(db: None, client: Client) -> None:
+    asked = parse_qs(urlsplit(leave(client)).query)
+    assert sorted(asked["scope"][0].split()) == ["email", "openid", "profile"]

@@ -1,5 +1,6 @@
 """Which passwords are taken, and that the lists of thieves are asked on this machine."""
 
+import re
 from datetime import datetime
 
 import pytest
@@ -9,7 +10,7 @@ from patients.models import Patient
 from telemed.accounts.models import User
 from tests import cast
 from tests.accounts.test_entry import ask
-from tests.conftest import Answer, Browse
+from tests.conftest import Answer, Browse, Time
 
 
 @pytest.fixture
@@ -60,3 +61,25 @@ def test_nothing_stands_in_the_way_of_a_password_manager(client: Client) -> None
     assert 'autocomplete="new-password"' in page
     assert "onpaste" not in page
     assert 'autocomplete="current-password"' in Client().get("/login/").content.decode()
+
+
+def test_a_password_is_typed_masked(client: Client) -> None:
+    for page, path in ((Client(), "/login/"), (Client(), "/signup/"), (client, "/account/password/")):
+        boxes = [
+            box for box in re.findall(r"<input[^>]*>", page.get(path).content.decode()) if 'name="password"' in box
+        ]
+        assert [('type="password"' in box, "value=" in box) for box in boxes] == [(True, False)], path
+
+
+def test_a_password_counts_exactly_as_it_was_typed(amira: Patient, client: Client) -> None:
+    typed = "  My Aunt drives " + "a Tram " * 20
+    assert choose(client, typed).status_code == 302
+    for other in (typed.strip(), typed.lower(), typed[:128], typed[:-1]):
+        assert Client().post("/login/", {"address": "amira@example.com", "password": other}).status_code == 422, other
+    assert Client().post("/login/", {"address": "amira@example.com", "password": typed}).status_code == 302
+
+
+def test_a_password_does_not_grow_old(amira: Patient, time: Time) -> None:
+    time.move(days=5000)
+    answer = Client().post("/login/", {"address": "amira@example.com", "password": cast.PASSWORD})
+    assert answer["Location"] == "/start/"

@@ -26,13 +26,27 @@ RESET_STOPPED = _("The second step of your sign-in stays as it is")
 RESET_DONE = _("The second step of your sign-in was taken away. Set up a new one when you sign in")
 
 
-def tell(user: User, what: Promise, *, now: datetime, undo: AccountChange | None = None) -> None:
+LOOK = _(
+    "If this was you, there is nothing to do. If not, sign in now, remove what you do not know under Security, "
+    "and choose a new password."
+)
+SHUT = _("Your account was shut because it opened or tried more than a person does")
+SHUT_REST = _(
+    "All your devices are signed out. A member of our staff looks at it and opens it again when all is well; call us if "
+    "it is urgent."
+)
+OPENED = _("Your account is open again")
+OPENED_REST = _("A member of our staff looked at it. You can sign in as before.")
+
+
+def tell(user: User, what: Promise, *, now: datetime, undo: AccountChange | None = None, rest: Promise = LOOK) -> None:
     """In the transaction of the change: to the inbox, to every address of the account, and to those that were replaced
-    lately. ``undo``: what a link in the messages takes back; the inbox has no such link."""
+    lately. ``undo``: what a link in the messages takes back; the inbox has no such link.
+    ``rest``: what the person should do."""
     key = f"security:{uuid4().hex}"
     with outbox.speaking(user):
-        outbox.send(user, _notice(what, None), kind="security", key=key, now=now, channels=("inbox",))
-        notice = _notice(what, undo)
+        outbox.send(user, _notice(what, None, rest), kind="security", key=key, now=now, channels=("inbox",))
+        notice = _notice(what, undo, rest)
     outbox.send(user, notice, kind="security", key=key, now=now, channels=("email", "sms"))
     for row in AccountChange.objects.unsettled(now).filter(user=user).exclude(before_mark=None):
         channel = "email" if "@" in row.before else "sms"
@@ -40,16 +54,12 @@ def tell(user: User, what: Promise, *, now: datetime, undo: AccountChange | None
         outbox.send_to(row.before, channel, notice, kind="security", key=own, language=user.language, now=now)
 
 
-def _notice(what: Promise, undo: AccountChange | None) -> outbox.Notice:
+def _notice(what: Promise, undo: AccountChange | None, rest: Promise) -> outbox.Notice:
     if undo is None:
-        rest = gettext(
-            "If this was you, there is nothing to do. If not, sign in now, remove what you do not know under Security, "
-            "and choose a new password."
-        )
         return outbox.Notice(subject=f"{what}", body=f"{what}. {rest}", link=reverse("accounts:security"))
-    rest = gettext(
+    words = gettext(
         "If this was you, there is nothing to do. If not, open this link before %(day)s, %(hour)s to stop it."
     )
     until = {"day": clock.day(undo.settles_at), "hour": clock.hour(undo.settles_at)}
     link = reverse("accounts:not-me", args=[undo.pk, undo.key])
-    return outbox.Notice(subject=f"{what}", body=f"{what}. {rest % until}", link=link)
+    return outbox.Notice(subject=f"{what}", body=f"{what}. {words % until}", link=link)

@@ -4,6 +4,7 @@ from telemed.accounts.models.changes import AccountChange
 from telemed.accounts.models.clinics import Clinic, Membership, free_cancel_hours, spoken
 from telemed.accounts.models.factors import AuthenticatorApp, OneTimeCode
 from telemed.accounts.models.identity import IdentityCheck
+from telemed.accounts.models.locks import Lock, LockState
 from telemed.accounts.models.people import User, UserManager
 from telemed.accounts.models.sessions import DeviceSession, SignInTry
 
@@ -13,6 +14,8 @@ __all__ = [
     "Clinic",
     "DeviceSession",
     "IdentityCheck",
+    "Lock",
+    "LockState",
     "Membership",
     "OneTimeCode",
     "SignInTry",

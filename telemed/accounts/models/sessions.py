@@ -35,6 +35,7 @@ class DeviceSession(models.Model):
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
+    travelled_at = models.DateTimeField(null=True)  # it was used from two places at once, and no proof followed
 
     objects = DeviceSessionQuerySet.as_manager()
 

@@ -61,7 +61,7 @@ def _forms(request: HttpRequest) -> dict[Proof, Any]:
             case _:
                 return CodeForm(data)
 
-    return {way: form(way) for way in fresh.ways(user) if way in FIELDS}
+    return {way: form(way) for way in fresh.ways_here(request) if way in FIELDS}
 
 
 def _in_time(request: HttpRequest, forms: dict[Proof, Any]) -> bool:
@@ -137,6 +137,7 @@ def _page(request: HttpRequest, forms: dict[Proof, Any]) -> HttpResponse:
         "next": next_page(request),
         "options": passkeys.challenge(request, "again", user) if Proof.PASSKEY in fresh.ways(user) else "",
         "ways": [{"proof": way.value, "form": form} for way, form in forms.items()],
+        "far": request.session.doubtful,  # type: ignore[attr-defined]  # our own store
         "form": tried,  # the title says that there is an error
         "sent_to": addresses.masked(changes.trusted(user, clock.now())) if SENT in request.session else "",
     }
