@@ -1,0 +1,12 @@
+"""What the clock brings: archives that nobody may download any more are deleted."""
+
+from celery import shared_task
+
+from telemed.core import audit, clock
+from telemed.records import taking
+
+
+@shared_task
+def forget_stale() -> None:
+    with audit.origin("task"):
+        taking.forget_stale(clock.now())
