@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from patients.models import Grant, Patient, Proxy, Registration
+from patients.models import Grant, Invitation, Patient, Proxy, Registration
 from telemed.accounts.models import DeviceSession, IdentityCheck, User
 from telemed.core.fhir import Place, Resource, Table, at, code, concept, ref
 
@@ -99,7 +99,13 @@ GRANT = Table(
     },
 )  # fmt: skip
 
-TABLES = (PATIENT, ACCOUNT, IDENTITY, SESSION, REGISTRATION, PROXY, GRANT)
+INVITATION = Table(
+    Invitation, "Basic", about="patient", own=True, restored=False, places={"patient": ref("subject", "Patient")},
+    shown=lambda _row: {"code": concept("invitation to act for the patient")},
+    left={"address": "of somebody else", "reached": "of somebody else"},
+)  # fmt: skip
+
+TABLES = (PATIENT, ACCOUNT, IDENTITY, SESSION, REGISTRATION, PROXY, GRANT, INVITATION)
 
 
 def named(user: User, name: str) -> Resource:

@@ -7,40 +7,78 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('core', '0005_file_owner'),
-        ('patients', '0004_emergency_and_labels'),
+        ("core", "0005_file_owner"),
+        ("patients", "0004_emergency_and_labels"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RecordImport',
+            name="RecordImport",
             fields=[
-                ('id', models.UUIDField(default=telemed.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('origin', models.CharField(max_length=200)),
-                ('made_at', models.DateTimeField()),
-                ('manifest', models.CharField(max_length=64)),
-                ('complete', models.BooleanField()),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='origin', to='patients.patient')),
+                (
+                    "id",
+                    models.UUIDField(default=telemed.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("at", models.DateTimeField()),
+                ("origin", models.CharField(max_length=200)),
+                ("made_at", models.DateTimeField()),
+                ("manifest", models.CharField(max_length=64)),
+                ("complete", models.BooleanField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "patient",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="origin", to="patients.patient"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RecordExport',
+            name="RecordExport",
             fields=[
-                ('id', models.UUIDField(default=telemed.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('made_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('file', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='core.storedfile')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exports', to='patients.patient')),
+                (
+                    "id",
+                    models.UUIDField(default=telemed.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("made_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "file",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="core.storedfile"
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="exports", to="patients.patient"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('file__isnull', False)), fields=['expires_at'], name='export_to_delete')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('file__isnull', False)), fields=('patient', 'by'), name='export_waits_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("file__isnull", False)), fields=["expires_at"], name="export_to_delete"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("file__isnull", False)), fields=("patient", "by"), name="export_waits_once"
+                    )
+                ],
             },
         ),
     ]

@@ -9,10 +9,6 @@ from typing import Any
 from django.db.models import Q
 from django.utils import translation
 
-import billing.fhir
-import consultations.fhir
-import doctors.fhir
-import patients.fhir
 from doctors.models import Doctor, VisitType
 from patients import queries
 from patients.fhir.chart import marks
@@ -22,12 +18,7 @@ from patients.models import Label, Patient
 from telemed.accounts.models import User
 from telemed.core.fhir import Resource, Table
 from telemed.core.models import StoredFile
-
-# In the order in which an import makes the rows: what is named before what names it.
-TABLES: tuple[Table, ...] = (
-    *patients.fhir.TABLES, *doctors.fhir.TABLES, *consultations.fhir.TABLES, *billing.fhir.TABLES,
-)  # fmt: skip
-BY_LABEL = {table.label: table for table in TABLES}
+from telemed.records.tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -83,7 +74,9 @@ class Record:
         if not self.reader.own and (table.own or table.right not in self.reader.rights):
             return []
         rows = (
-            table.model._base_manager.filter(self._about(table), table.only).select_related(*table.kin).order_by("pk")
+            table.model._base_manager.filter(self._about(table), table.only)
+            .select_related(*table.kin or (None,))
+            .order_by("pk")
         )
         return list(rows if self.reader.own else rows.filter(self._open(table)))
 

@@ -2,7 +2,8 @@
 
 from django.utils.translation import gettext as _
 
-from telemed.records.collecting import BY_LABEL, Reader, Record
+from telemed.records.collecting import Reader, Record
+from telemed.records.tables import BY_LABEL
 
 
 def contents(reader: Reader) -> list[tuple[str, str]]:

@@ -4,7 +4,8 @@ to the last character, its id included. What is bound to an installation and the
 - ``meta.lastUpdated`` and the ``fullUrl`` of an entry, which say where it was written;
 - resources that an import does not make again (``Table.restored``): the access log, grants, proxies, messages of the
   platform, sign-ins, registrations;
-- what was still going on in the first installation (``importing.PENDING``) and stays there.
+- what was still going on in the first installation (``carrying.PENDING``) and stays there, and people whom only such
+  resources name.
 """
 
 from telemed.core.fhir import Resource

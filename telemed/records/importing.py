@@ -26,19 +26,16 @@ from patients.models import Consent, Patient, RecordImport
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, files
-from telemed.core.fhir import MODEL, Malformed, Resource
+from telemed.core.fhir import FIELD, Malformed, Resource
 from telemed.core.ids import code
 from telemed.core.models import StoredFile
 from telemed.core.problems import Refusal
 from telemed.records import archive
-from telemed.records.collecting import BY_LABEL, TABLES, Reader, Record
+from telemed.records.carrying import carried, label_of
+from telemed.records.collecting import Reader, Record
 from telemed.records.equality import differences
+from telemed.records.tables import BY_LABEL, TABLES
 
-# What is still going on stays where it was begun: here nobody would keep the visit or give the money back.
-PENDING = {
-    "consultations.appointment": frozenset({"held", "confirmed"}),
-    "billing.refund": frozenset({"wanted"}),
-}
 EVERYTHING = frozenset({"book", "read", "message", "pay"})
 
 
@@ -70,23 +67,33 @@ class Imported:
     complete: bool
 
 
-@transaction.atomic
 def take_in(content: bytes, *, password: str, trusted: bytes, by: User, now: datetime) -> Imported:
     """Make the record that is in this archive. Raises archive's refusals, KnownHere or Unequal; then nothing is kept."""
     found, manifest, signer = archive.unpack(content, password=password, trusted=trusted)
+    restoring = _Restoring(found, manifest, by=by, now=now)
     try:
-        return _Restoring(found, manifest, by=by, now=now).run(signer)
+        with transaction.atomic():
+            return restoring.run(signer)
     except Malformed as error:
+        restoring.give_up()
         raise archive.Tampered(str(error)) from error
+    except BaseException:
+        restoring.give_up()
+        raise
 
 
 class _Restoring:
     def __init__(self, found: Mapping[str, bytes], manifest: Mapping[str, Any], *, by: User, now: datetime) -> None:
         self.found, self.manifest, self.by, self.now = found, manifest, by, now
         entries: list[Resource] = [entry["resource"] for entry in json.loads(found["bundle.json"])["entry"]]
-        self.all = [one for one in entries if BY_LABEL[label_of(one)].restored]
-        self.resources, self.pending = without_pending(self.all)
+        self.resources, self.pending = carried(entries)
         self.patient_id = UUID(manifest["patient"])
+        self.files: list[StoredFile] = []
+
+    def give_up(self) -> None:
+        """The rows are gone with the transaction; the bytes of files go, too."""
+        for row in self.files:
+            files.destroy(row)
 
     def run(self, signer: str) -> Imported:
         self._refuse_known()
@@ -124,7 +131,7 @@ class _Restoring:
 
     def _person(self, resource: Resource) -> None:
         """The patient's account, or somebody whom the record names: they cannot sign in with it."""
-        if "email" in said(resource) or "phone" in said(resource):
+        if {"email", "phone"} & said(resource):
             user = User(**ACCOUNT.read(resource) | {"role": User.Role.PATIENT})
             user.set_unusable_password()  # they come in with a code to the address that they proved
             user.save(force_insert=True)
@@ -167,10 +174,13 @@ class _Restoring:
 
     def _file(self, values: dict[str, Any]) -> None:
         content = self.found[path_of(StoredFile(**values))]
-        files.save(
+        if StoredFile.objects.filter(pk=values["id"]).exists():
+            raise KnownHere
+        row = files.save(
             content, owner=f"patient:{self.patient_id}", purpose=values["purpose"], name=values["name"],
             content_type=values["content_type"], now=values["created_at"], row_id=values["id"],
         )  # fmt: skip
+        self.files.append(row)
 
     def _prescription(self, values: dict[str, Any]) -> None:
         """Written as a draft: its medicines come before the signature, after which a trigger lets nothing change."""
@@ -184,41 +194,11 @@ class _Restoring:
 
     def _compare(self, patient: Patient) -> None:
         reader = Reader(own=True, rights=EVERYTHING)
-        again = [one for one in Record(patient, reader, self.now).resources if BY_LABEL[label_of(one)].restored]
+        again, _pending = carried(Record(patient, reader, self.now).resources)
         if where := differences(self.resources, again):
             raise Unequal(where)
 
 
 def said(resource: Resource) -> set[str]:
-    return {one["url"].rpartition(":")[2] for one in resource.get("extension", [])}
-
-
-def label_of(resource: Resource) -> str:
-    """Of which of our models the resource speaks. Raises Malformed."""
-    for tag in resource.get("meta", {}).get("tag", []):
-        if tag.get("system") == MODEL and tag.get("code") in BY_LABEL:
-            return str(tag["code"])
-    raise Malformed(f"{resource.get('resourceType')}/{resource.get('id')} is not one of ours")
-
-
-def without_pending(resources: list[Resource]) -> tuple[list[Resource], int]:
-    """The resources without what is still going on and what hangs on it; and how much that was."""
-    states = {one["id"]: state for one in resources if (state := _state(one)) in PENDING.get(label_of(one), ())}
-    gone: set[str] = set(states)
-    while more := {one["id"] for one in resources if one["id"] not in gone and gone & _names(one)}:
-        gone |= more
-    return [one for one in resources if one["id"] not in gone], len(gone)
-
-
-def _state(resource: Resource) -> str:
-    return next(
-        (str(one["valueString"]) for one in resource.get("extension", []) if one["url"].endswith(":field:state")), ""
-    )
-
-
-def _names(value: Any) -> set[str]:
-    """The ids that a resource refers to."""
-    if isinstance(value, dict):
-        own = {value["reference"].rpartition("/")[2]} if isinstance(value.get("reference"), str) else set()
-        return own.union(*(_names(each) for each in value.values())) if value else own
-    return set().union(*(_names(each) for each in value)) if isinstance(value, list) else set()
+    """The fields of ours that stand in a resource as extensions."""
+    return {one["url"].removeprefix(FIELD) for one in resource.get("extension", [])}

@@ -19,8 +19,9 @@ from telemed.accounts.models import User
 from telemed.core import audit, clock, crypto, files, pdf
 from telemed.core.fhir import VERSION
 from telemed.records import archive, paper
-from telemed.records.collecting import TABLES, Reader, Record
+from telemed.records.collecting import Reader, Record
 from telemed.records.contents import left_out
+from telemed.records.tables import TABLES
 
 KEPT = timedelta(hours=24)
 

@@ -27,7 +27,7 @@ def _compare(content: bytes, password: str, trusted: bytes) -> dict[str, Any]:
     from telemed.accounts.models import User
     from telemed.core import clock, files
     from telemed.records import archive, importing, taking
-    from telemed.records.collecting import BY_LABEL
+    from telemed.records.carrying import carried
     from telemed.records.equality import differences
 
     before = User.objects.count()
@@ -42,8 +42,7 @@ def _compare(content: bytes, password: str, trusted: bytes) -> dict[str, Any]:
     one, other = (
         [entry["resource"] for entry in json.loads(found["bundle.json"])["entry"]] for found in (first, again)
     )
-    one, other = ([each for each in each_of if BY_LABEL[importing.label_of(each)].restored] for each_of in (one, other))
-    kept, pending = importing.without_pending(one)
+    (kept, pending), (other, _none) = carried(one), carried(other)
     papers = [{name: data for name, data in found.items() if name.startswith("files/")} for found in (first, again)]
     differing = [name for name in papers[0] if papers[0][name] != papers[1].get(name)]
     return {

@@ -9,17 +9,20 @@ from typing import Any
 from uuid import uuid4
 
 import pyzipper
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import transaction
 
+from adminops.models import HelpSession
 from billing.actions import receipts
 from billing.models import Payment, Refund
 from billing.states import PaymentState, RefundState
 from consultations.actions import chat, notes, prescribing, rooms
 from consultations.models import Appointment, Participant
 from doctors.models import Doctor
-from patients.actions import emergency, family, labels
+from patients.actions import emergency, family, invitations, labels
 from patients.models import Allergy, Condition, Patient, Proxy, RecordImport
+from telemed.accounts.clinics import forget_clinics
 from telemed.accounts.models import DeviceSession, IdentityCheck, User
 from telemed.core import files
 from telemed.core.crypto import keyring
@@ -30,6 +33,16 @@ from tests import cast
 from tests.consultations import desk_kit
 
 WHY = "She is unconscious in the waiting room of the town hall"
+
+
+def people(*, now: datetime) -> tuple[Patient, Doctor, Doctor, User]:
+    """Amira, her doctor, a doctor who never met her, and Layla who will act for her."""
+    layla = cast.patient("layla@example.com", "Layla Haddad", now=now).user
+    assert layla
+    return (
+        cast.patient("amira@example.com", "Amira Osman", now=now), cast.doctor("lina@example.com", "Dr Lina Haddad", now=now),
+        cast.doctor("other@example.com", "Dr Other Person", now=now, registration="GMC 7000002"), layla,
+    )  # fmt: skip
 
 
 def live(patient: Patient, lina: Doctor, other: Doctor, helper: User, *, now: datetime) -> Appointment:
@@ -53,6 +66,11 @@ def live(patient: Patient, lina: Doctor, other: Doctor, helper: User, *, now: da
         user=by, level=1, state="approved", name=patient.name, birth_date=patient.birth_date, sent_at=now, decided_at=now,
         decided_by=helper, expires_at=now + timedelta(days=900),
     )  # fmt: skip
+    HelpSession.objects.create(person=by, asked_by=helper, why="A payment", asked_at=now, expires_at=now)
+    SocialAccount.objects.create(user=by, provider="clinic", uid="amira")
+    invitations.invite(
+        patient, "friend@example.com", relation="FRND", rights=["read"], until=now + timedelta(days=30), by=by, now=now
+    )
     RecordImport.objects.create(
         patient=patient, by=helper, at=now, origin="CN=Another clinic", made_at=now, manifest="0" * 64, complete=True
     )
@@ -130,3 +148,4 @@ def undone() -> Iterator[None]:
             transaction.set_rollback(True)
     finally:
         keyring.forget()
+        forget_clinics()
