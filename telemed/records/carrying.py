@@ -9,6 +9,7 @@ from telemed.records.tables import BY_LABEL
 PENDING = {
     "consultations.appointment": frozenset({"held", "confirmed"}),
     "billing.refund": frozenset({"wanted"}),
+    "patients.privacyrequest": frozenset({"received", "proposed"}),
 }
 # People and practices come along when something names them that is carried over.
 NAMED = frozenset({"accounts.user", "doctors.doctor", "doctors.visittype"})

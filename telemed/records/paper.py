@@ -45,8 +45,9 @@ def facts(record: Record) -> dict[str, Any]:
         "visits": visits(record), "payments": _payments(record), "consents": rows["patients.consent"],
         "grants": [(record.names.get(row.user_id, ""), row) for row in rows["patients.grant"]],
         "proxies": [(record.names.get(row.user_id, ""), row) for row in rows["patients.proxy"]],
+        "corrections": rows["patients.addendum"], "disagreements": [row for row in rows["patients.privacyrequest"] if row.disagreement],
         "recipients": recipients(record), "files": rows["core.storedfile"],
-        "account": patient.user if record.reader.own else None, "language": "",
+        "account": patient.user if record.reader.own else None,
     }  # fmt: skip
 
 

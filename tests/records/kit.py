@@ -20,8 +20,8 @@ from billing.states import PaymentState, RefundState
 from consultations.actions import chat, notes, prescribing, rooms
 from consultations.models import Appointment, Participant
 from doctors.models import Doctor
-from patients.actions import emergency, family, invitations, labels
-from patients.models import Allergy, Condition, Patient, Proxy, RecordImport
+from patients.actions import emergency, family, invitations, labels, limits, requests
+from patients.models import Allergy, Condition, Limit, Patient, Proxy, RecordImport
 from telemed.accounts.clinics import forget_clinics
 from telemed.accounts.models import DeviceSession, IdentityCheck, User
 from telemed.core import files
@@ -66,6 +66,7 @@ def live(patient: Patient, lina: Doctor, other: Doctor, helper: User, *, now: da
         user=by, level=1, state="approved", name=patient.name, birth_date=patient.birth_date, sent_at=now, decided_at=now,
         decided_by=helper, expires_at=now + timedelta(days=900),
     )  # fmt: skip
+    _asked(patient, helper, now=now)
     HelpSession.objects.create(person=by, asked_by=helper, why="A payment", asked_at=now, expires_at=now)
     SocialAccount.objects.create(user=by, provider="clinic", uid="amira")
     invitations.invite(
@@ -78,6 +79,18 @@ def live(patient: Patient, lina: Doctor, other: Doctor, helper: User, *, now: da
         name=uuid4().hex, user=by, agent="Mozilla/5.0", started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
     )
     return visit
+
+
+def _asked(patient: Patient, office: User, *, now: datetime) -> None:
+    """A correction was asked for, talked about and made; and the data stays out of statistics."""
+    assert patient.user
+    row = requests.open("amendment", patient, "I am not allergic to penicillin", by=patient.user, now=now)
+    requests.say(row, "A test showed it", by=patient.user, now=now)
+    requests.decide(row, grant=True, words="Done", addendum="Tested negative in 2026", by=office, now=now)
+    refused = requests.open("amendment", patient, "I have no asthma", by=patient.user, now=now)
+    requests.decide(refused, grant=False, words="The test says so", by=office, now=now)
+    requests.disagree(refused, "I breathe perfectly well", by=patient.user, now=now)
+    limits.put(patient, Limit.Kind.STATISTICS, reason="She asked", by=office, now=now)
 
 
 def _visited(patient: Patient, lina: Doctor, *, now: datetime) -> Appointment:

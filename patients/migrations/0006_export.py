@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("core", "0005_file_owner"),
-        ("patients", "0004_emergency_and_labels"),
+        ("patients", "0005_rights"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
