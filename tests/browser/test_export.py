@@ -82,8 +82,8 @@ def test_a_stranger_finds_nothing_and_an_old_link_says_what_to_do(people: People
 def test_a_parent_takes_the_record_of_a_child_along(people: People) -> None:
     amira = people.demo("Amira Osman")
     amira.goto("/account/family/")
-    amira.get_by_role("link", name="Health record").first.click()
-    amira.get_by_role("link", name="Take it along").click()
+    amira.get_by_role("main").get_by_role("link", name="Health record").first.click()
+    amira.get_by_role("main").get_by_role("link", name="Take it along").click()
     expect(amira.get_by_text("only the patient can take that along")).to_be_visible()
     fits(amira)
     content, _password = export(amira)
