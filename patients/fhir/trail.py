@@ -8,6 +8,7 @@ from telemed.notifications.models import Message
 REST = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 PURPOSE = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACTIONS = {"create": "C", "read": "R", "update": "U", "delete": "D", "print": "R", "export": "R", "search": "R"}
+DEVICE = "the device and the sign-in of whoever looked, who may be somebody else"
 SEALED = "seals the log against changes; worth nothing outside"
 
 
@@ -27,7 +28,7 @@ def _look(row: AuditEvent) -> Resource:
 
 AUDIT = Table(
     AuditEvent, "AuditEvent", about="patient_id", restored=False, own=True, places={"at": at("recorded")}, shown=_look,
-    left={"canonical": SEALED, "leaf": SEALED},
+    left={"canonical": SEALED, "leaf": SEALED, **dict.fromkeys(("session_id", "strength", "agent", "network"), DEVICE)},
 )  # fmt: skip
 EMERGENCY = Table(
     EmergencyAccess, "AuditEvent", about="patient", restored=False, own=True, places={"opened_at": at("recorded")},

@@ -2,11 +2,10 @@
 
 from celery import shared_task
 
-from telemed.core import audit, clock
+from telemed.core import clock
 from telemed.records import taking
 
 
 @shared_task
 def forget_stale() -> None:
-    with audit.origin("task"):
-        taking.forget_stale(clock.now())
+    taking.forget_stale(clock.now())

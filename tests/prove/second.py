@@ -17,10 +17,12 @@ def main(archive: str, password: str, certificate: str) -> None:
     from django.core.management import call_command
 
     from telemed.core import clock, keys
+    from telemed.core.origin import origin
 
     call_command("migrate", interactive=False, verbosity=0)
     keys.make_signing_key(settings.SIGNING["key"], settings.SIGNING["certificate"], name="Second", now=clock.now())
-    print(json.dumps(_compare(Path(archive).read_bytes(), password, Path(certificate).read_bytes())))
+    with origin("command", detail="prove"):
+        print(json.dumps(_compare(Path(archive).read_bytes(), password, Path(certificate).read_bytes())))
 
 
 def _compare(content: bytes, password: str, trusted: bytes) -> dict[str, Any]:

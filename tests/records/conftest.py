@@ -11,6 +11,7 @@ from consultations.models import Appointment
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.core import clock
+from telemed.core.origin import origin
 from tests import cast
 from tests.conftest import NOW
 from tests.records import kit
@@ -20,8 +21,8 @@ from tests.records import kit
 def _lived(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), transaction.atomic():
         patch.setattr(clock, "now", lambda: NOW)
-        people = kit.people(now=NOW)
-        kit.live(*people, now=NOW)
+        with origin("test"):
+            kit.live(*kit.people(now=NOW), now=NOW)
         patch.undo()
         yield
         transaction.set_rollback(True)

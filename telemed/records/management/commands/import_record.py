@@ -1,42 +1,38 @@
 """Takes in a record that a patient exported from another installation (or from this one, before it was empty)."""
 
 import getpass
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
-from telemed.accounts.models import User
-from telemed.core import audit, clock
+from telemed.core import clock
+from telemed.core.management.attended import Attended
 from telemed.core.problems import Refusal
 from telemed.records import importing
 
 
-class Command(BaseCommand):
+class Command(Attended):
     help = "Import a health record from the encrypted archive that a patient made. All of it is taken, or nothing."
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("archive", type=Path, help="the zip file")
-        parser.add_argument("--by", required=True, help="your address here: who imports it stands in the access log")
         parser.add_argument(
             "--certificate", type=Path, default=None,
             help="certificate (PEM) of the installation that made the archive; without it our own. Ask that clinic for it.",
         )  # fmt: skip
         parser.add_argument("--password-file", type=Path, default=None, help="for scripts; without it we ask")
 
-    def handle(self, *args: Any, **options: Any) -> str:
-        by = User.objects.office().filter(email=options["by"].lower()).first()
-        if by is None:
-            raise CommandError(f"{options['by']} is the address of nobody of the staff.")
+    def work(self, *, by: Any, **options: Any) -> str:
         asked: Path | None = options["password_file"]
-        password = asked.read_text() if asked else getpass.getpass("Password of the archive: ")
         trusted: Path = options["certificate"] or settings.SIGNING["certificate"]
         try:
-            with audit.origin("command"):
-                done = importing.take_in(
-                    options["archive"].read_bytes(), password=password.strip(), trusted=trusted.read_bytes(), by=by, now=clock.now()
-                )  # fmt: skip
+            password = asked.read_text() if asked else getpass.getpass("Password of the archive: ")
+            content, certificate = options["archive"].read_bytes(), trusted.read_bytes()
+            done = importing.take_in(content, password=password.strip(), trusted=certificate, by=by, now=clock.now())
         except Refusal as refusal:
             raise CommandError(str(refusal)) from refusal
         except OSError as error:
