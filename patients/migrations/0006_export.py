@@ -69,11 +69,6 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("file__isnull", False)), fields=["expires_at"], name="export_to_delete"
-                    )
-                ],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("file__isnull", False)), fields=("patient", "by"), name="export_waits_once"

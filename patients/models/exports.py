@@ -1,6 +1,5 @@
 """A record on its way: taken along by its patient, or come from another installation."""
 
-from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -18,9 +17,6 @@ class RecordExportQuerySet(models.QuerySet["RecordExport"]):
     def for_user(self, user: Any) -> Self:
         """What ``user`` made and may still have: who made it for somebody else must still act for them."""
         return self.filter(by_id=user.pk, patient__in=Patient.objects.of(user))
-
-    def stale(self, now: datetime) -> Self:
-        return self.filter(expires_at__lte=now, file__isnull=False)
 
 
 class RecordExport(models.Model):
@@ -43,9 +39,6 @@ class RecordExport(models.Model):
                 fields=["patient", "by"], condition=models.Q(file__isnull=False), name="export_waits_once"
             )
         ]
-        indexes = (
-            models.Index(fields=["expires_at"], condition=models.Q(file__isnull=False), name="export_to_delete"),
-        )
 
     def __str__(self) -> str:
         return f"{self.made_at:%Y-%m-%d %H:%M}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,24 +19,31 @@ from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, clock, crypto, files, pdf
 from telemed.core.fhir import VERSION
+from telemed.core.models import StoredFile
 from telemed.records import archive, paper
 from telemed.records.collecting import Reader, Record
 from telemed.records.contents import left_out
 from telemed.records.tables import TABLES
 
 KEPT = timedelta(hours=24)
+PURPOSE = "export"  # of the file
 
 
 @transaction.atomic
 def make(patient: Patient, *, by: User, now: datetime) -> tuple[RecordExport, str]:
     """The archive, and its password, which is kept nowhere. What the same person made before is deleted."""
-    for earlier in RecordExport.objects.select_for_update().filter(patient=patient, by=by, file__isnull=False):
-        _delete(earlier)
+    earlier = RecordExport.objects.select_for_update(of=("self",)).select_related("file")
+    for old in earlier.filter(patient=patient, by=by, file__isnull=False):
+        assert old.file
+        RecordExport.objects.filter(pk=old.pk).update(file=None)
+        transaction.on_commit(
+            partial(_destroy, old.file), robust=True
+        )  # not before: the bytes do not come back with a rollback
     record, password = Record(patient, Reader.of(by, patient), now), archive.password()
     row = RecordExport(patient=patient, by=by, made_at=now, expires_at=now + KEPT)
     audit.record("export", "patients.recordexport", row.pk, by=by, patient_id=patient.pk, purpose="PATRQT")
     row.file = files.save(
-        pack(record, by=by, password=password), owner=row.owner, purpose="export", name=f"health-record-{now:%Y-%m-%d}.zip",
+        pack(record, by=by, password=password), owner=row.owner, purpose=PURPOSE, name=f"health-record-{now:%Y-%m-%d}.zip",
         content_type="application/zip", now=now,
     )  # fmt: skip
     row.save(force_insert=True)
@@ -77,19 +85,16 @@ def bundle_of(record: Record) -> dict[str, Any]:
 
 def forget_stale(now: datetime) -> int:
     """Delete the archives that nobody may download any more, with their keys. Returns how many."""
-    rows = list(RecordExport.objects.stale(now))
+    rows = list(StoredFile.objects.filter(purpose=PURPOSE, created_at__lte=now - KEPT))
     for row in rows:
-        with transaction.atomic():
-            _delete(row)
+        _destroy(row)
     return len(rows)
 
 
-def _delete(row: RecordExport) -> None:
-    file = row.file
-    if file:
-        RecordExport.objects.filter(pk=row.pk).update(file=None)
-        files.destroy(file)
-        crypto.destroy(row.owner)
+def _destroy(row: StoredFile) -> None:
+    """Bytes, row and key. Should it fail half-way, the sweep does the rest."""
+    files.destroy(row)
+    crypto.destroy(row.owner)
 
 
 def _facts(record: Record, bundle: Mapping[str, Any], out: list[tuple[str, str]], language: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
@@ -64,9 +65,17 @@ def test_the_password_is_shown_once(proved: Client, held: Appointment) -> None:
     assert "make a new export" in again
 
 
-def test_a_new_export_takes_the_place_of_the_old_one(proved: Client, amira: Patient, held: Appointment) -> None:
+def test_a_new_export_takes_the_place_of_the_old_one(
+    proved: Client, held: Appointment, django_capture_on_commit_callbacks: Any
+) -> None:
     first = proved.post("/account/data/", follow=True).request["PATH_INFO"]
-    proved.post("/account/data/")
+    old = StoredFile.objects.get(purpose="export")
+    with django_capture_on_commit_callbacks() as after:
+        proved.post("/account/data/")
+    assert default_storage.exists(files._path(old))  # a rollback would not bring it back
+    for callback in after:
+        callback()
+    assert not default_storage.exists(files._path(old))
     assert StoredFile.objects.filter(purpose="export").count() == 1
     assert DataKey.objects.filter(subject__startswith="export:").count() == 1
     gone = proved.get(first)
