@@ -413,7 +413,10 @@ CELERY_BEAT_SCHEDULE = {
     },
     "end-of-time": {"task": "patients.tasks.end_of_time", "schedule": timedelta(hours=1)},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
-    "exports": {"task": "telemed.records.tasks.forget_stale", "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900))},
+    "exports": {
+        "task": "telemed.records.tasks.forget_stale",
+        "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
     "licences": {
         "task": "doctors.tasks.look_at_licences",
         "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
