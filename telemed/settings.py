@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "billing",
     "adminops",
     "telemed.portals",
+    "telemed.records",
     "django.contrib.admin.apps.SimpleAdminConfig",  # the back office registers its models itself
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -416,6 +417,10 @@ CELERY_BEAT_SCHEDULE = {
     },
     "end-of-time": {"task": "patients.tasks.end_of_time", "schedule": timedelta(hours=1)},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
+    "exports": {
+        "task": "telemed.records.tasks.forget_stale",
+        "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
+    },
     "licences": {
         "task": "doctors.tasks.look_at_licences",
         "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),

@@ -23,5 +23,6 @@ urlpatterns: list[Any] = [
     path("", include("doctors.urls")),
     path("", include("consultations.urls")),
     path("", include("billing.urls")),
+    path("", include("telemed.records.urls")),
     *([path("demo/", include("telemed.demo.urls"))] if settings.DEMO else []),
 ]

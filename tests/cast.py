@@ -13,10 +13,11 @@ from consultations.queries import Slot
 from doctors.models import Doctor, Licence, VisitType, WeeklyHours, moments
 from doctors.states import DoctorState, LicenceState
 from patients.actions import consents, family, profile
-from patients.models import ConsentText, Patient, Proxy
+from patients.models import ConsentText, Patient, Proxy, RecordExport
 from telemed.accounts.actions import factors
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import AuthenticatorApp, User
+from telemed.core import files
 
 PASSWORD = "correct horse battery staple"
 
@@ -134,6 +135,16 @@ def staff(email: str, *held: str, name: str = "Sam from the office") -> User:
     user = User.objects.create_user(email=email, password=PASSWORD, name=name, role=User.Role.STAFF, is_staff=True)
     user.groups.set(Group.objects.filter(name__in=held or ["admin"]))
     return user
+
+
+def export(record: Patient, *, now: datetime) -> RecordExport:
+    """What this patient took along, as it waits for its download."""
+    row = RecordExport(patient=record, by=user_of(record), made_at=now, expires_at=now + timedelta(hours=24))
+    row.file = files.save(
+        b"PK", owner=row.owner, purpose="export", name="record.zip", content_type="application/zip", now=now
+    )
+    row.save(force_insert=True)
+    return row
 
 
 def slot(of: Doctor, starts_at: datetime) -> Slot:

@@ -57,6 +57,7 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
             name="amira", user=amira.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
         ).pk,
         "passkey_id": WebAuthnCredential.objects.create(user=amira.user, name="Amira's phone", credential_id=b"1").pk,
+        "export_id": cast.export(amira, now=now).pk,
         "document_id": application.attach(
             lina, "degree", Upload(b"%PDF-", "application/pdf", "Amira.pdf"), by=lina.user, now=now
         ).pk,

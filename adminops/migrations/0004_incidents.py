@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                     ("ask_help", "May ask a person to show their pages"),
                     ("answer_request", "May answer requests about data"),
                     ("read_retained", "May read what the law makes us keep of people who left"),
+                    ("reset_factors", "May have lost second steps taken away"),
                 ],
                 "verbose_name": "approval",
                 "verbose_name_plural": "approvals",

@@ -1,6 +1,7 @@
 from patients.models.chart import Allergy, ChartItem, Condition, TimelineEntry
 from patients.models.consents import Consent, ConsentText
 from patients.models.emergency import EmergencyAccess, Label
+from patients.models.exports import RecordExport, RecordImport
 from patients.models.invitations import Invitation
 from patients.models.limits import Limit
 from patients.models.people import Grant, Patient, Proxy, Registration
@@ -22,6 +23,8 @@ __all__ = [
     "Patient",
     "PrivacyRequest",
     "Proxy",
+    "RecordExport",
+    "RecordImport",
     "Registration",
     "RequestMessage",
     "TimelineEntry",

@@ -66,9 +66,9 @@ class LabelQuerySet(models.QuerySet["Label"]):
 
 
 class Label(models.Model):
-    """A doctor marked something as sensitive (HL7 v3 ActCode, see data/sensitivity.py). What is marked is seen by nobody who
-    acts for the patient, is not shared with a single visit, in an emergency only when asked for, and leaves the house with no export. One row for each thing;
-    a visit stands for its note, too."""
+    """A doctor marked something as sensitive (HL7 v3 ActCode, see data/sensitivity.py). What is marked is seen by nobody
+    who acts for the patient, is not shared with a single visit, in an emergency only when asked for, and leaves the house
+    with no export but the patient's own. One row for each thing; a visit stands for its note, too."""
 
     class Kind(models.TextChoices):
         CONDITION = "condition", _("Illness")

@@ -44,6 +44,8 @@ THINGS = {
     "patients.proxy": gettext_lazy("who may act"),
     "patients.invitation": gettext_lazy("an invitation to act"),
     "patients.family": gettext_lazy("a list of the family"),
+    "patients.recordexport": gettext_lazy("the whole record"),
+    "patients.recordimport": gettext_lazy("the record, from another clinic"),
     "patients.privacy": gettext_lazy("what is hidden from family"),
     "accounts.identitycheck": gettext_lazy("the check of your identity"),
     "accounts.identitypicture": gettext_lazy("the pictures that prove who you are"),

@@ -35,15 +35,24 @@ RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def save(
-    content: bytes | Iterable[bytes], *, owner: str, purpose: str, name: str, content_type: str, now: datetime
+    content: bytes | Iterable[bytes],
+    *,
+    owner: str,
+    purpose: str,
+    name: str,
+    content_type: str,
+    now: datetime,
+    row_id: UUID | None = None,
 ) -> StoredFile:
     """Encrypt ``content``, whole or piece by piece, for the subject ``owner`` and keep it. Returns the row that ``read``
-    needs."""
-    key, row_id = secrets.token_bytes(32), uuid7()
-    sealed = _Sealing([content] if isinstance(content, bytes) else content, key, row_id)
+    needs. ``row_id``: the key that the file had where it comes from."""
+    key, made = secrets.token_bytes(32), row_id or uuid7()
+    sealed = _Sealing([content] if isinstance(content, bytes) else content, key, made)
     row = StoredFile(
-        id=row_id, owner=owner, purpose=purpose, name=name, content_type=content_type, created_at=now, key=key
+        id=made, owner=owner, purpose=purpose, name=name, content_type=content_type, created_at=now, key=key
     )
+    if row_id and default_storage.exists(_path(row)):  # left by a work that was given up: no row knows it
+        default_storage.delete(_path(row))
     default_storage.save(_path(row), sealed)
     row.size, row.sha256 = sealed.plain_size, sealed.sha256.digest()
     row.save(force_insert=True)

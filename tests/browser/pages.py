@@ -65,6 +65,8 @@ ROWS = [
     Row("patients:add-child", PATIENT, "/account/family/child/"),
     Row("patients:their-record", PATIENT, "/family/{child}/record/"),
     Row("patients:their-sharing", PATIENT, "/family/{child}/record/sharing/"),
+    Row("records:data", PATIENT, "/account/data/"),
+    Row("records:their-data", PATIENT, "/family/{child}/data/"),
     Row("patients:their-profile", PATIENT, "/family/{child}/profile/"),
     Row("patients:people", PATIENT, "/family/{child}/people/"),
     Row("patients:invite", PATIENT, "/family/{child}/invite/"),
@@ -133,7 +135,7 @@ ROWS = [
 ON_THE_WAY = {
     "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:not-me", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
     "consultations:book-reason", "consultations:book-who", "consultations:book-about", "consultations:book-share",
-    "consultations:book-check", "patients:proxy", "patients:request", "admin:request", "admin:kept", "admin:kept-record", "patients:invitation", "patients:hand-over",
+    "consultations:book-check", "patients:proxy", "patients:request", "admin:request", "admin:kept", "admin:kept-record", "patients:invitation", "patients:hand-over", "records:ready",
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
@@ -148,7 +150,7 @@ NO_PAGE = {
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "portals:logo", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
-    "demo:attachment", "demo:enter", "doctors:document", "patients:identity-provider", "patients:identity-return",
+    "demo:attachment", "demo:enter", "doctors:document", "records:download", "patients:identity-provider", "patients:identity-return",
 }  # fmt: skip
 
 IDS = """

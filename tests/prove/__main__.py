@@ -17,7 +17,7 @@ from tests.browser.journey import Journey
 from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
 from tests.browser.people import NARROW, SLOW, WIDE, People, launch
 from tests.figures import Figure, count, show
-from tests.prove import authz, entry, keys, trail
+from tests.prove import authz, entry, keys, roundtrip, trail
 
 LANGUAGES = ("en", "ar")
 
@@ -50,6 +50,7 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
         "revocation-seconds": partial(entry.revocation, stack),
         "login-timing-ms": entry.timing,
         "rate-limit-bypasses": entry.bypasses,
+        "export-roundtrip": partial(roundtrip.roundtrip, stack),
         "authz-cells": authz.cells,
         "authz-unclassified": authz.unclassified,
         "authz-violations": authz.violations,
