@@ -13,11 +13,13 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from functools import cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.db import transaction
 
 from telemed.core import kms, tombstones
@@ -152,7 +154,16 @@ keyring = Keyring()
 
 def bound(place: str, row: object) -> bytes:
     """Additional data of the value at ``place`` ("model.field") in the row with this primary key."""
-    return f"tele.fle.v1|{settings.TENANT}|{place}|{row}".encode()
+    return _head(place) + str(row).encode()
+
+
+@cache
+def _head(place: str) -> bytes:
+    """Reading a setting costs more than opening a value, and this is asked for each of them."""
+    return f"tele.fle.v1|{settings.TENANT}|{place}|".encode()
+
+
+setting_changed.connect(lambda **_: _head.cache_clear(), weak=False)
 
 
 def seal(plain: bytes, *, subject: str, aad: bytes) -> bytes:
