@@ -25,7 +25,7 @@ def test_the_head_is_mailed_once_a_day_to_those_who_review(amira: Patient, time:
     assert [(row.user_id, head.proof().hash.hex() in row.body) for row in told] == [(privacy.pk, True)]
     time.move(days=1)
     mail_head()
-    assert told.count() == 2
+    assert told.all().count() == 2
 
 
 def test_the_admin_lists_the_seals_with_their_hashes(amira: Patient, now: datetime, browse: Browse) -> None:

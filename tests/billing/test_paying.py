@@ -18,6 +18,7 @@ from consultations.models import Appointment
 from doctors.models import Doctor, VisitType
 from patients.models import Patient
 from telemed.accounts.models import User
+from telemed.core import audit
 from telemed.core.models import AuditEvent
 from tests import cast
 from tests.billing.conftest import Tell, Work
@@ -93,7 +94,8 @@ def test_two_presses_at_the_same_moment_make_one_checkout(bank: FakeStripe, held
     def press() -> None:
         start.wait()
         appointment = Appointment.objects.select_related("patient__user").get(pk=held.pk)
-        addresses.append(payments.open(appointment, by=appointment.patient.user, now=held.created_at))
+        with audit.origin("test"):
+            addresses.append(payments.open(appointment, by=appointment.patient.user, now=held.created_at))
         connection.close()
 
     threads = [threading.Thread(target=press) for _ in range(4)]

@@ -12,6 +12,7 @@ from doctors.models import Doctor
 from patients.actions import sharing
 from patients.models import Patient, TimelineEntry
 from telemed.accounts.models import User
+from telemed.core import audit
 from telemed.core.models import AuditEvent, Event
 from tests.conftest import Answer, Browse, Time
 from tests.consultations import desk_kit
@@ -239,7 +240,8 @@ def test_two_windows_that_save_at_once_leave_one_winner_and_one_told(
     def window(words: str) -> None:
         gate.wait()
         try:
-            notes.save(room, desk_kit.written(words), revision=0, by=lina.user, now=now)
+            with audit.origin("test"):
+                notes.save(room, desk_kit.written(words), revision=0, by=lina.user, now=now)
             outcomes.append("saved")
         except notes.Stale as refusal:
             outcomes.append(f"told of {refusal.note.plan}")

@@ -316,7 +316,7 @@ def test_the_list_shows_this_doctors_own_under_a_constant_number_of_queries(
             prescribing.sign(row, revision=row.revision, by=lina.user, now=now)
     client = browse(lina.user)
     client.get("/clinic/prescriptions/")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         words = client.get("/clinic/prescriptions/").content.decode()
     assert words.count("Amira Osman") == count
     assert "Amira Osman" not in browse(other.user).get("/clinic/prescriptions/").content.decode()

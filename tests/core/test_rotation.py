@@ -25,6 +25,7 @@ from telemed.core import columns, crypto, files, ids, kms, rotation, sealing
 from telemed.core.ids import uuid7
 from telemed.core.kms import keyfile
 from telemed.core.models import AuditEvent, DataKey, StoredFile
+from telemed.core.origin import origin
 from tests import cast
 from tests.consultations import desk_kit
 from tests.consultations.test_prescribing import code_of
@@ -63,7 +64,8 @@ class Traffic:
     def _run(self, work: Callable[[], None]) -> None:
         while not self._stop.is_set():
             try:
-                work()
+                with origin("test"):
+                    work()
                 self.done += 1
             except Exception as error:  # noqa: BLE001 -- any error of a person is what is counted
                 self.errors.append(f"{type(error).__name__}: {error}")

@@ -5,9 +5,9 @@ from typing import ClassVar
 from django.core.management.commands import dumpdata
 
 from telemed.core import audit
-from telemed.core.commands import Acted
+from telemed.core.management.attended import Watched
 
 
-class Command(Acted, dumpdata.Command):
+class Command(Watched, dumpdata.Command):
     action: ClassVar[audit.Action] = "export"
     channel: ClassVar[str] = "command"

@@ -1,13 +1,9 @@
 """The shell, for who says who they are."""
 
-from typing import ClassVar
-
 from django.core.management.commands import shell
 
-from telemed.core import audit
-from telemed.core.commands import Acted
+from telemed.core.management.attended import Watched
 
 
-class Command(Acted, shell.Command):
-    action: ClassVar[audit.Action] = "login"
-    channel: ClassVar[str] = "shell"
+class Command(Watched, shell.Command):
+    """As Django has it."""
