@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,10 +99,17 @@ class Result:
 def walk(who: Persona, things: list[Thing]) -> Result:
     """Try every cell of one person. A denied cell must answer with the right code, say nothing of its owner, change
     nothing, and leave a line in the audit log."""
-    with pytest.MonkeyPatch.context() as patch:  # rule F-17 takes whoever tries every door for a script, and it is one
-        for name in ("REFUSED", "PROBED"):
-            patch.setattr(rules, name, replace(getattr(rules, name), most=10**9))
+    with every_door():
         return _walk(who, things)
+
+
+@contextmanager
+def every_door() -> Iterator[None]:
+    """Rule F-17 takes whoever tries every door for a script, and it is one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("OPENED", "REFUSED", "PROBED"):
+            patch.setattr(rules, name, replace(getattr(rules, name), most=10**9))
+        yield
 
 
 def _walk(who: Persona, things: list[Thing]) -> Result:

@@ -187,7 +187,7 @@ def _answer(doctor: Doctor, data: dict[str, Any], request: HttpRequest) -> None:
 
 
 def _licences(doctor: Doctor) -> list[Licence]:
-    return list(doctor.licences.select_related("document__file").order_by("-created_at"))
+    return list(doctor.licences.prefetch_related("document__file").order_by("-created_at"))
 
 
 def _said(doctor: Doctor | None) -> list[Decision]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from patients.models import Grant, Invitation, Patient, Proxy, Registration
-from telemed.accounts.models import DeviceSession, IdentityCheck, User
+from telemed.accounts.models import AccountChange, DeviceSession, IdentityCheck, User
 from telemed.core.fhir import Place, Resource, Table, at, code, concept, ref
 
 ADDRESS = {"line": "line", "city": "city", "postcode": "postalCode", "country": "country"}
@@ -75,6 +75,11 @@ SESSION = Table(
     places={"agent": at("deviceName.0.name")},
     shown=lambda row: {"type": concept("signed in"), **({"deviceName": [{"type": "other"}]} if row.agent else {})},
 )  # fmt: skip
+CHANGE = Table(
+    AccountChange, "Basic", about="user:user", own=True, restored=False, places={},
+    shown=lambda _row: {"code": concept("change of an account")},
+    left={"before_mark": "made from the address itself", "by": "of somebody else"},
+)  # fmt: skip
 
 REGISTRATION = Table(
     Registration, "EpisodeOfCare", about="patient", restored=False, kin=("clinic",),
@@ -105,7 +110,7 @@ INVITATION = Table(
     left={"address": "of somebody else", "reached": "of somebody else"},
 )  # fmt: skip
 
-TABLES = (PATIENT, ACCOUNT, IDENTITY, SESSION, REGISTRATION, PROXY, GRANT, INVITATION)
+TABLES = (PATIENT, ACCOUNT, IDENTITY, SESSION, CHANGE, REGISTRATION, PROXY, GRANT, INVITATION)
 
 
 def named(user: User, name: str) -> Resource:

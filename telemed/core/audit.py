@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from django.db import connection
+from django.dispatch import Signal
 
 from telemed.core import clock, crypto, proof
 from telemed.core.models import AuditEvent
@@ -33,6 +34,7 @@ __all__ = [
     "record",
     "record_each",
     "within",
+    "written",
 ]
 
 Action = Literal[
@@ -53,6 +55,7 @@ class Actor(Protocol):
     def role(self) -> str: ...
 
 
+written = Signal()  # ``record`` wrote the line ``row``; in the same transaction
 _acting: ContextVar["Actor | None"] = ContextVar("audit_acting", default=None)
 
 COLUMNS = (*proof.FACTS, "canonical", "leaf")
@@ -98,6 +101,7 @@ def record(
     row = line(action, entity, entity_id, by=by, patient_id=patient_id, purpose=purpose, outcome=outcome, **more)
     with connection.cursor() as cursor:  # in every request, so without the machinery of a model
         cursor.execute(WRITE, [getattr(row, name) for name in COLUMNS])
+    written.send(AuditEvent, row=row)
 
 
 def record_each(

@@ -1,6 +1,7 @@
 """Who sees which field: the file against the pages, cell by cell."""
 
 import copy
+from collections.abc import Iterator
 from datetime import datetime
 from html import unescape
 from typing import Any
@@ -21,6 +22,7 @@ from telemed.core import masking
 from tests import cast
 from tests.adminops.matrix import Marks, marked
 from tests.conftest import Browse
+from tests.matrix import every_door
 
 STAFF = [role.key for role in roles.book().staff]
 
@@ -35,8 +37,9 @@ def office(browse: Browse, person: User) -> Client:
 
 
 @pytest.fixture
-def marks(visit: Appointment, now: datetime) -> Marks:
-    return marked(visit, now)
+def marks(visit: Appointment, now: datetime) -> Iterator[Marks]:
+    with every_door():
+        yield marked(visit, now)
 
 
 @pytest.mark.parametrize("role", STAFF)

@@ -23,7 +23,7 @@ from doctors.states import DoctorState
 from patients.actions import profile
 from patients.models import Allergy, Patient, TimelineEntry
 from telemed.accounts.models import User
-from telemed.core import pdf
+from telemed.core import audit, pdf
 from telemed.core.models import AuditEvent, Delivery, Event, StoredFile
 from telemed.core.problems import Refusal
 from tests.consultations import desk_kit
@@ -354,7 +354,8 @@ def test_two_clicks_on_sign_make_one_signature(ready: Prescription, lina: Doctor
         row = desk_kit.fresh(ready)
         gate.wait()
         try:
-            prescribing.sign(row, revision=row.revision, by=lina.user, now=now)
+            with audit.origin("test"):
+                prescribing.sign(row, revision=row.revision, by=lina.user, now=now)
             outcomes.append("signed")
         except drafts.NotDraft:
             outcomes.append("already")

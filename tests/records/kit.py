@@ -22,6 +22,7 @@ from consultations.models import Appointment, Participant
 from doctors.models import Doctor
 from patients.actions import emergency, family, invitations, labels, limits, requests
 from patients.models import Allergy, Condition, Limit, Patient, Proxy, RecordImport
+from telemed.accounts.actions import changes
 from telemed.accounts.clinics import forget_clinics
 from telemed.accounts.models import DeviceSession, IdentityCheck, User
 from telemed.core import files
@@ -75,6 +76,7 @@ def live(patient: Patient, lina: Doctor, other: Doctor, helper: User, *, now: da
     RecordImport.objects.create(
         patient=patient, by=helper, at=now, origin="CN=Another clinic", made_at=now, manifest="0" * 64, complete=True
     )
+    changes.begin_address(by, "phone", before="+447700900999", now=now)
     DeviceSession.objects.create(
         name=uuid4().hex, user=by, agent="Mozilla/5.0", started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
     )

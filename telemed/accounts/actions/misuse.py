@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -36,10 +35,9 @@ class Decided(Refusal):
     sentence = _("Somebody decided about this account in the meantime.")
 
 
-@receiver(post_save, sender=AuditEvent, dispatch_uid="misuse")
-def _look(sender: Any, instance: AuditEvent, **_: Any) -> None:
+@receiver(audit.written, dispatch_uid="misuse")
+def _look(sender: Any, row: AuditEvent, **_: Any) -> None:
     """Each line about one record that somebody opened. Lists write their lines in one go and do not come by here."""
-    row = instance
     if row.actor_id and row.patient_id and row.action in TAKING and row.outcome == "done":
         pile, rule = f"opened.{row.actor_id}", rules.OPENED
         count = distinct.add(pile, str(row.patient_id), now=row.at, within=rule.within)
