@@ -20,10 +20,10 @@ RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permi
 class UserAdmin(Table):
     list_display = ("label", "email", "phone", "role", "is_active", "is_staff", "joined_at", "last_login")
     list_filter = ("role", "is_active", "is_staff")
-    search_fields = ("email", "phone", "name")
+    search_fields = ("=email", "=phone")
     tells: ClassVar[Tells] = {"label": ("name",)}
 
-    @display(description=_("person"), ordering="name")
+    @display(description=_("person"))
     def label(self, row: User) -> str:
         return str(row)
 

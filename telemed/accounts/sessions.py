@@ -6,6 +6,8 @@ A signed-in session ends after ``idle_seconds`` without a sign of its person, an
 """
 
 import hashlib
+import json
+from base64 import b64decode, b64encode
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,9 +21,10 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from telemed.accounts.models import DeviceSession, User
-from telemed.core import audit, clock
+from telemed.core import audit, clock, crypto
 from telemed.core.middleware import client_ip
 
+AAD = crypto.bound("accounts.devicesession.session_data", "")
 GRAIN = timedelta(seconds=10)  # signs of the person are written at most so often
 
 
@@ -61,6 +64,17 @@ class SessionStore(SessionBase):
         elif not DeviceSession.objects.filter(name=name(self.session_key)).update(session_data=data, **self._facts):
             raise UpdateError
         self._facts = {}
+
+    def encode(self, session_dict: dict[str, Any]) -> str:
+        """Sealed: it may hold an address that somebody is proving, or what they read on their last page."""
+        return b64encode(crypto.seal(_pack(session_dict), subject=crypto.HOUSE, aad=AAD)).decode()
+
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
+        """Empty when it does not open: whoever it was signs in again."""
+        try:
+            return dict(json.loads(crypto.open_sealed(b64decode(session_data), aad=AAD)))
+        except (crypto.Tampered, ValueError):
+            return {}
 
     def _fresh_key(self) -> str:
         return str(self._get_new_session_key())  # type: ignore[attr-defined]  # nor this
@@ -151,6 +165,10 @@ class SessionStore(SessionBase):
         rows = DeviceSession.objects.open(clock.now()).select_related("user")
         row = rows.filter(pk=self.row.pk, user__is_active=True, travelled_at=None).first()
         return bool(row and row.user and _fits(self.decode(row.session_data).get(HASH_SESSION_KEY), row.user))
+
+
+def _pack(session: dict[str, Any]) -> bytes:
+    return json.dumps(session, separators=(",", ":")).encode()
 
 
 @receiver(user_logged_in)
