@@ -17,10 +17,11 @@ from django.db import models
 from consultations.actions import drafts, notes
 from consultations.models import Appointment
 from patients.actions import consents, profile
-from patients.models import Patient
+from patients.models import EmergencyAccess, Limit, Patient, PrivacyRequest
 from telemed.accounts.models import User
 from telemed.core import clock, datamap, files
 from telemed.core.fields import EncryptedDateField, EncryptedField, EncryptedJSONField
+from telemed.core.models import StoredFile
 from tests import cast
 from tests.adminops.matrix import NEEDED, Marks
 from tests.canary import sample
@@ -35,9 +36,10 @@ class Garden(Marks):
         super().__init__(now)
         self.word = word
         self.places: set[str] = set()
+        self.facts: dict[type[models.Model], dict[str, Any]] = dict(NEEDED)  # without which a row is not taken
 
     def fill(self, row: datamap.Row, given: models.Model | None) -> None:
-        self.put(row.model, given, **NEEDED.get(row.model, {}))
+        self.put(row.model, given, **self.facts.get(row.model, {}))
         self.places |= {f"{row.label}.{column.name}" for column in wanted(row)}
 
     def _mark(self, column: Any) -> tuple[Any, str] | None:
@@ -47,9 +49,18 @@ class Garden(Marks):
         return ({"line": self.word} if isinstance(column, EncryptedJSONField) else self.word), self.word
 
     def _fill(self, row: Any, column: Any) -> None:
-        if column.is_relation and not column.null and column.related_model not in self.rows:
-            self.put(column.related_model, **NEEDED.get(column.related_model, {}))
-        super()._fill(row, column)
+        related = column.related_model
+        if related and not column.null and related not in self.rows:
+            self.put(related, **self.facts.get(related, {}))
+        needed = not (column.null or column.primary_key or column.has_default() or related)
+        if isinstance(column, EncryptedDateField) and needed:
+            setattr(row, column.name, self.now.date())
+        elif isinstance(column, models.UUIDField) and needed:
+            setattr(row, column.name, self.rows[Patient].pk)
+        elif isinstance(column, models.IntegerField) and needed:
+            setattr(row, column.name, 1)
+        else:
+            super()._fill(row, column)
 
 
 def wanted(row: datamap.Row) -> "list[models.Field[Any, Any]]":
@@ -68,12 +79,22 @@ def grown(word: str, now: datetime) -> tuple[Garden, Appointment]:
     garden.rows |= {
         type(row): row for row in (patient, patient.user, visit, visit.doctor, visit.doctor.clinic, visit.consultation)
     }
+    someone = {"decided_by": visit.doctor.user, "answered_at": now, "extended_at": now, "disagreed_at": now}
+    looked = {"reviewed_at": now, "reviewed_by": visit.doctor.user, "outcome": "justified"}
+    deleted = cast.patient(f"deleted-{word[::-1]}@example.com", "x", now=now, complete=False)
+    garden.facts |= {
+        PrivacyRequest: {"kind": "amendment", "state": "refused", **someone}, EmergencyAccess: looked,
+        Limit: {"kind": "erased", "until": now + timedelta(days=9000), "patient": deleted},
+    }  # fmt: skip
+    for owner in (f"patient:{patient.pk}", f"user:{patient.user_id}"):
+        content = PDF + sample(word)
+        garden.rows[StoredFile] = files.save(
+            content, owner=owner, purpose="test", name=word, content_type="application/pdf", now=now
+        )
     for row in datamap.rows().values():
         if wanted(row):
             found = garden.rows.get(row.model) or row.of(patient.pk, patient.user_id).last()
             garden.fill(row, found)
-    for owner in (f"patient:{patient.pk}", f"user:{patient.user_id}"):
-        files.save(PDF + sample(word), owner=owner, purpose="test", name=word, content_type="application/pdf", now=now)
     return garden, visit
 
 

@@ -211,7 +211,9 @@ class _Found(In):
 
     def __init__(self, lhs: Any, rhs: Any) -> None:
         index: BlindIndex = lhs.target.model._meta.get_field(lhs.target.index)
-        super().__init__(Col(lhs.alias, index), None if rhs is None else self.digests(index, rhs))
+        super().__init__(Col(lhs.alias, index), [] if rhs is None else self.digests(index, rhs))
+        if rhs is None:  # Django asks for isnull instead
+            self.rhs = None
 
     def digests(self, index: BlindIndex, rhs: Any) -> list[bytes]:
         if not isinstance(rhs, str):

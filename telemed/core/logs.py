@@ -10,6 +10,7 @@ from collections.abc import ItemsView
 from types import TracebackType
 from typing import Any
 
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.http import HttpRequest
@@ -19,7 +20,7 @@ from redis.exceptions import RedisError
 
 SPEAK_OF_CODE = (
     ArithmeticError, AttributeError, ImportError, ImproperlyConfigured, NameError, NotImplementedError, OperationalError,
-    OSError, RecursionError, RedisError, TemplateDoesNotExist, TemplateSyntaxError,
+    OSError, psycopg.OperationalError, RecursionError, RedisError, TemplateDoesNotExist, TemplateSyntaxError,
 )  # fmt: skip
 KEPT_BACK = "(its words are not kept: they may quote what somebody typed)"
 Fault = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

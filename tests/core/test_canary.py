@@ -48,7 +48,7 @@ def test_nobody_is_told_what_was_typed(db: None, now: datetime) -> None:
     word = canary.fresh()
     plant.somebody(word, now)
     waiting = events.due(now + timedelta(hours=1))
-    assert len(waiting) >= 2
+    assert waiting
     assert all(events.deliver(pk, now=now) for pk in waiting)
     told = [
         (row.kind, row.channel, f"{row.subject} {row.body} {row.attachments} {row.link} {row.key}")
@@ -69,10 +69,11 @@ def test_the_log_of_changes_says_that_a_name_changed_and_not_which(db: None, now
     user.name, user.language = f"{word} the second", "es"
     user.save()
     visit.save()
-    said = {row.content_type.model: row for row in LogEntry.objects.filter(action=LogEntry.Action.UPDATE)}
+    said = {
+        row.content_type.model: row for row in LogEntry.objects.filter(action=LogEntry.Action.UPDATE).order_by("id")
+    }
     assert said["user"].changes == {"name": ["•••", "•••"], "language": ["en", "es"]}
-    assert set(said["appointment"].changes) >= {"hold_extensions"}
-    assert "reason" not in said["appointment"].changes
+    assert said["appointment"].changes == {"reason": ["•••", "•••"], "hold_extensions": ["0", "2"]}
     assert said["user"].object_repr == f"user {user.pk}"
     assert not LogEntry.objects.exclude(actor_email=None).exists()
     assert word not in repr(list(LogEntry.objects.values_list()))
