@@ -17,7 +17,7 @@ def seal(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("doctors", "0003_desk"), ("core", "0006_keys"), ("core", "0006_trail")]
+    dependencies = [("doctors", "0003_desk"), ("core", "0007_trail")]
 
     operations = [
         migrations.RemoveConstraint("deskinvite", "desk_invited_once"),

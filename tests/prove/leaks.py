@@ -19,7 +19,6 @@ from redis.exceptions import RedisError
 from telemed.embedded import ROOT
 from telemed.run import Stack
 from tests import canary
-from tests.cast import PASSWORD
 from tests.figures import Figure, count
 from tests.prove.entry import TOKEN, Device
 
@@ -50,8 +49,8 @@ def hits(stack: Callable[[], Stack], temporary: Callable[[], Path]) -> Iterator[
     word, control = canary.fresh(), canary.fresh()
     running, folder = stack(), temporary()
     with _overheard(running, folder) as heard:
-        planted = _plant(running, word)
-        _visit_pages(running, word)
+        planted, password = _plant(running, word)
+        _visit_pages(running, word, password)
         _leave_open(running, folder, control)
     content = dict(_everything(running, folder, heard))
     found, proof = _search(content, word), _search(content, control)
@@ -68,14 +67,16 @@ def hits(stack: Callable[[], Stack], temporary: Callable[[], Path]) -> Iterator[
 
 
 # --- the word goes in -------------------------------------------------------------------------------------------------------
-def _plant(stack: Stack, word: str) -> list[str]:
+def _plant(stack: Stack, word: str) -> tuple[list[str], str]:
+    """The fields that hold it, and with which password its person signs in."""
     command = [sys.executable, "-m", "tests.plant", word]
     env = {**stack.children_env, "DJANGO_SETTINGS_MODULE": "telemed.settings"}
     done = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
-    return list(json.loads(done.stdout.splitlines()[-1])["places"])
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told["places"], told["password"]
 
 
-def _visit_pages(stack: Stack, word: str) -> None:
+def _visit_pages(stack: Stack, word: str, password: str) -> None:
     """What goes wrong, and what is asked for, must not be noted either."""
     stranger, person = Device(stack.url), Device(stack.url)
     stranger.post("/login/", {"address": f"{word}@example.com", "password": word})
@@ -83,7 +84,7 @@ def _visit_pages(stack: Stack, word: str) -> None:
     stranger.post("/login/", {"address": f"new-{word}@example.com", "by_code": "1"})
     for path in (f"/nothing/{word}/", f"/doctors/?q={word}", f"/rx/verify/{word}/"):
         stranger.get(path)
-    person.sign_in(f"{word}@example.com", PASSWORD)
+    person.sign_in(f"{word}@example.com", password)
     for path in ("/home/", "/record/", "/account/profile/", "/record/sharing/", "/notifications/"):
         person.get(path)
     _send_file(person, word)

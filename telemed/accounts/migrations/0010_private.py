@@ -33,8 +33,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0009_travel_locks"),
         ("account", "0009_emailaddress_unique_primary_email"),
-        ("core", "0006_keys"),
-        ("core", "0006_trail"),
+        ("core", "0007_trail"),
     ]
 
     operations = [
