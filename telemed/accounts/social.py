@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from telemed.accounts.actions import changes, social
 from telemed.accounts.middleware import zone_of
+from telemed.accounts.models import User
 from telemed.core import clock
 
 PROVIDER = "oidc"
