@@ -72,9 +72,7 @@ def test_the_list_costs_the_same_for_one_device_and_for_three(
     clients = [sign_in("amira@example.com") for _ in range(count)]
     clients[0].get("/account/sessions/")
     keyring.forget()
-    with django_assert_num_queries(
-        4
-    ):  # the session with its person, the list; once a minute the keys of house and person
+    with django_assert_num_queries(3):  # the session with its person, the list; once a minute the key of the person
         clients[0].get("/account/sessions/")
 
 
