@@ -19,6 +19,8 @@ from django.utils.functional import cached_property
 
 from telemed.core import crypto, origin
 
+BLIND = "blind:"  # labels of the keys of blind indexes
+
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
 else:
@@ -191,8 +193,12 @@ class BlindIndex(models.BinaryField):  # type: ignore[type-arg]  # generic in th
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "of": self.of, "null": self.null}
 
+    @property
+    def place(self) -> str:
+        return f"{self.model._meta.label_lower}.{self.of}"
+
     def blind(self, value: str | None) -> list[bytes]:
-        return blind(f"{self.model._meta.label_lower}.{self.of}", value)
+        return blind(self.place, value)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> bytes | None:
         digest = next(iter(self.blind(getattr(model_instance, self.of))), None)
@@ -203,7 +209,7 @@ class BlindIndex(models.BinaryField):  # type: ignore[type-arg]  # generic in th
 def blind(place: str, value: str | None) -> list[bytes]:
     """What the value at ``place`` ("model.field") is found by, the present way first; each place has keys of its own."""
     normal = unicodedata.normalize("NFKC", value or "").strip().casefold()
-    return crypto.digests(f"blind:{place}", normal) if normal else []
+    return crypto.digests(f"{BLIND}{place}", normal) if normal else []
 
 
 class _Found(In):
