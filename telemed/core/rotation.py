@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from telemed.core import columns, crypto, kms
@@ -190,10 +191,10 @@ def drop_index(label: str, *, settle: float = SETTLE) -> int:
     """What was hashed before the last ``renew_index`` is found no more; in a blind index it is hashed anew first, from the
     value beside it. Returns how many keys went. Raises Stuck."""
     old = DataKey.objects.filter(subject=f"{crypto.INDEX}{label}", retired_at__isnull=False)
-    if (indexes := columns.indexes(label)) and (last := old.order_by("-retired_at").first()):
-        time.sleep(
-            max(0.0, settle - (timezone.now() - last.retired_at).total_seconds())
-        )  # until everybody hashes with the new one
+    last = old.aggregate(at=Max("retired_at"))["at"]
+    if last and (indexes := columns.indexes(label)):
+        quiet = (timezone.now() - last).total_seconds()
+        time.sleep(max(0.0, settle - quiet))  # until every process hashes with the new key
         crypto.keyring.forget()
         if closed := sum(_hash_all(index) for index in indexes):
             raise Stuck(f"{closed} values do not open; manage.py verify_encryption says where. Their old keys stay.")
