@@ -25,7 +25,10 @@ KEPT = (
     User, Clinic, Membership, Patient, Proxy, Grant, Consent, Doctor, Licence, VisitType, WeeklyHours, TimeOff, Appointment, Payment,
     Refund,
 )  # fmt: skip
-LEFT_OUT: dict[type[Model], list[str]] = {User: ["password", "last_login"], Clinic: ["logo"]}
+LEFT_OUT: dict[type[Model], list[str]] = {
+    User: ["password", "last_login", "email_index", "phone_index"],
+    Clinic: ["logo"],
+}
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ MIDDLEWARE = [
     "telemed.core.integrity.Guard",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "auditlog.middleware.AuditlogMiddleware",
+    "adminops.middleware.Changes",
     "telemed.portals.limits.Limits",
 ]
 ROOT_URLCONF = "telemed.urls"
@@ -233,6 +233,7 @@ FILE_UPLOAD_HANDLERS = ["telemed.core.uploads.InMemory"]
 
 # --- who --------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # an address is unique by the index beside it (core.fields.BlindIndex)
 AUTHENTICATION_BACKENDS = [
     "telemed.accounts.backends.Password",
     "guardian.backends.ObjectPermissionBackend",
@@ -534,14 +535,17 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
+DEFAULT_EXCEPTION_REPORTER = "telemed.core.logs.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "telemed.core.logs.Hidden"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"()": "telemed.core.logs.Line", "format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
     "loggers": {
         "telemed": {"level": "INFO"},
+        "django": {"handlers": [], "level": "WARNING"},  # Django's own would mail errors
         # What a person got wrong is answered on the page, and a URL may hold a key to something private.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "ERROR"},

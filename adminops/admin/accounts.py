@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from adminops.admin.base import ReadOnly, Table, Tells
 from adminops.forms import ClinicForm
 from adminops.site import site
+from telemed.accounts import addresses
 from telemed.accounts.actions import misuse, sessions
-from telemed.accounts.clinics import forget_clinics, runs_installation
+from telemed.accounts.clinics import forget_clinics, runs_installation, the_clinic
 from telemed.accounts.context import me
 from telemed.accounts.models import AccountChange, Clinic, Membership, User
 from telemed.core import audit, clock, realtime
@@ -20,12 +21,16 @@ RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permi
 class UserAdmin(Table):
     list_display = ("label", "email", "phone", "role", "is_active", "is_staff", "joined_at", "last_login")
     list_filter = ("role", "is_active", "is_staff")
-    search_fields = ("email", "phone", "name")
+    search_fields = ("=email", "=phone")
     tells: ClassVar[Tells] = {"label": ("name",)}
 
-    @display(description=_("person"), ordering="name")
+    @display(description=_("person"))
     def label(self, row: User) -> str:
         return str(row)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """By a whole address, however it is written."""
+        return super().get_search_results(request, queryset, addresses.as_kept(search_term, the_clinic().country))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -12,11 +12,11 @@ class PatientAdmin(ReadOnly):
     """The account and its state. Who the person is stands encrypted in the record, and the record is not for here."""
 
     list_display = ("number", "account", "complete", "created_at")
-    search_fields = ("number", "user__email", "user__phone")
+    search_fields = ("number", "=user__email", "=user__phone")
     list_select_related = ("user",)
     tells: ClassVar[Tells] = {"account": ("user",), "complete": ("completed_at",)}
 
-    @display(description="account", ordering="user__email")
+    @display(description="account")
     def account(self, row: Patient) -> str:
         return str(row.user or "–")
 

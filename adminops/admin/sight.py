@@ -17,6 +17,7 @@ from adminops import roles
 from adminops.roles import ABSENT, CHANGE, LEVELS, MASKED, VISIBLE
 from adminops.site import site
 from telemed.core import masking
+from telemed.core.fields import EncryptedField
 
 EMPTY = "–"
 Column = Callable[[Any], Any]
@@ -92,7 +93,8 @@ def _column(model: type[Model], name: str, level: str, *, linked: bool) -> Colum
     show.short_description = field.verbose_name  # type: ignore[attr-defined]  # how the admin reads it
     if level != MASKED:
         show.boolean = isinstance(field, BooleanField)  # type: ignore[attr-defined]
-        show.admin_order_field = None if field.many_to_many else name  # type: ignore[attr-defined]
+        unordered = field.many_to_many or isinstance(field, EncryptedField)
+        show.admin_order_field = None if unordered else name  # type: ignore[attr-defined]
     return show
 
 

@@ -16,6 +16,8 @@ from adminops import shell
 from adminops.models import HelpSession
 from adminops.support import help as helping
 from adminops.within import within
+from telemed.accounts import addresses
+from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.accounts.models import User
 from telemed.core import clock
@@ -55,7 +57,7 @@ def end(request: HttpRequest, *, help_id: UUID, site: AdminSite) -> HttpResponse
 
 
 def _asked(form: HelpForm, user: User) -> bool:
-    person = User.objects.reached_at(form.cleaned_data["address"].strip().lower())
+    person = User.objects.reached_at(addresses.as_kept(form.cleaned_data["address"], the_clinic().country))
     if person is None or not within(User.objects.filter(pk=person.pk), user).exists():
         form.add_error("address", _("Nobody signs in with this address. Check it letter by letter."))
         return False

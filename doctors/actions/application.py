@@ -44,7 +44,8 @@ def begin(user: User, *, clinic: Clinic, facts: dict[str, Any], now: datetime) -
     """Start a draft. Nobody sees it until it is sent."""
     slug = f"{slugify(facts['name'])}-{code(4).lower()}"
     doctor = Doctor.objects.create(user=user, clinic=clinic, slug=slug, created_at=now, **facts)
-    User.objects.filter(pk=user.pk).update(role=User.Role.DOCTOR, name=facts["name"])
+    user.role, user.name = User.Role.DOCTOR, facts["name"]
+    user.save(update_fields=["role", "name"])
     Membership.objects.get_or_create(user=user, clinic=clinic)
     audit.record("create", "doctors.doctor", doctor.pk, by=user, purpose="HOPERAT")
     return doctor
@@ -57,7 +58,8 @@ def describe(doctor: Doctor, facts: dict[str, Any], *, by: User) -> None:
     for name, value in facts.items():
         setattr(doctor, name, value)
     doctor.save(update_fields=list(facts))
-    User.objects.filter(pk=doctor.user_id).update(name=facts["name"])
+    doctor.user.name = facts["name"]
+    doctor.user.save(update_fields=["name"])
     audit.record("update", "doctors.doctor", doctor.pk, by=by, purpose="HOPERAT")
 
 

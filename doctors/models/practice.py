@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from doctors.states import MOVES, OPEN, DoctorState
 from telemed.accounts.models import Clinic
 from telemed.core import access, clock
+from telemed.core.fields import BlindIndex, EncryptedTextField, Findable
 from telemed.core.ids import uuid7
 from telemed.core.money import Money
 from telemed.core.states import Moves, Stateful
@@ -219,13 +220,14 @@ class DeskInviteQuerySet(models.QuerySet["DeskInvite"]):
         return self.filter(accepted_at__isnull=False, ended_at=None)
 
 
-class DeskInvite(models.Model):
+class DeskInvite(Findable):
     """A doctor asks somebody to keep the diary. The right itself is an object permission, ``run_desk``."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="desk")
     doctor_id: UUID
-    email = models.EmailField(_("email"))
+    email = EncryptedTextField(_("email"), index="email_index")
+    email_index = BlindIndex(of="email", null=False)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
@@ -237,7 +239,7 @@ class DeskInvite(models.Model):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
-                fields=["doctor", "email"], condition=models.Q(ended_at=None), name="desk_invited_once"
+                fields=["doctor", "email_index"], condition=models.Q(ended_at=None), name="desk_invited_once"
             )
         ]
 

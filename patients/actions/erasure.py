@@ -49,13 +49,13 @@ def carry_out(patient: Patient, *, request: PrivacyRequest, by: User, now: datet
     }
     until = time_of(patient, now)
     _end_access(patient, now)
-    _forget_files(patient.user)
     _forget_mail(patient)
-    _delete(list(_rows(patient, "delete")))
-    _forget(patient)
     _say_goodbye(patient, until, now)
     if patient.user:
         closing.close(patient.user, by=by, now=now)
+    _forget_files(patient.user)
+    _delete(list(_rows(patient, "delete")))
+    _forget(patient)
     row = limits.put(
         patient,
         Limit.Kind.ERASED,

@@ -57,11 +57,14 @@ def _account(row: User) -> Resource:
 # The account of the patient. The names of other people, whom a record mentions, are said by ``named``.
 ACCOUNT = Table(
     User, "Person", about="user:pk", places={"name": at("name.0.text")}, shown=_account, own=True,
-    left={"password": ENTRY, "last_login": ELSEWHERE, "is_staff": ELSEWHERE, "is_active": ELSEWHERE},
+    left={
+        "password": ENTRY, "last_login": ELSEWHERE, "is_staff": ELSEWHERE, "is_active": ELSEWHERE,
+        **dict.fromkeys(("email_index", "phone_index"), "made from the address itself"),
+    },
 )  # fmt: skip
 NAMED = Table(
     User, "Person", about="", places={"name": at("name.0.text")}, own=True,
-    left=dict.fromkeys(("password", "last_login", "is_staff", "is_active", "email", "phone", "language", "time_zone", "joined_at"), "of somebody else"),
+    left=dict.fromkeys(("password", "last_login", "is_staff", "is_active", "email", "phone", "email_index", "phone_index", "language", "time_zone", "joined_at"), "of somebody else"),
 )  # fmt: skip
 
 IDENTITY_STATUS = {"sent": "in-process", "approved": "validated", "refused": "val-fail", "lapsed": "req-revalid"}

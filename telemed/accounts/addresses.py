@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from telemed.core.masking import address as masked
 
-__all__ = ["is_email", "masked", "mobile", "normal"]
+__all__ = ["as_kept", "is_email", "masked", "mobile", "normal"]
 UNCLEAR = _("Enter an email address like name@example.com, or a mobile number like {example}.")
 
 
@@ -45,6 +45,14 @@ def mobile(typed: str, country: str) -> str:
             ).format(example=shown)
         )
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def as_kept(typed: str, country: str) -> str:
+    """What to look for when somebody typed this into a search: an address as we keep it, or what they typed."""
+    try:
+        return normal(typed, country)
+    except ValidationError:
+        return typed
 
 
 def is_email(address: str) -> bool:

@@ -10,6 +10,8 @@ from typing import Literal
 
 import phonenumbers
 
+from telemed.core import crypto
+
 F_04 = "Misuse rule F-04, OTP pumping (section 9 of the security reference, November 2026)"
 ASVS = "OWASP ASVS 5.0.0, 6.6.3: codes sent out of band are limited in rate"
 
@@ -33,6 +35,11 @@ LIMITS = (
     Limit("country", 30, timedelta(hours=1), SINCE, F_04, used=0.1),
     Limit("everywhere", 500, timedelta(hours=1), SINCE, f"{ASVS}; a clinic of 5,000 visits a day signs in fewer"),
 )
+
+
+def key(address: str) -> str:
+    """What tries for an address are counted under in Redis, where it must not be known whose they are."""
+    return crypto.digest("rate-limit", address).hex()
 
 
 def block(number: str) -> str:

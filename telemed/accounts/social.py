@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from telemed.accounts.actions import changes, social
 from telemed.accounts.middleware import zone_of
+from telemed.accounts.models import User
 from telemed.core import clock
 
 PROVIDER = "oidc"
@@ -81,6 +82,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         sociallogin.user = social.join(
             email=email, provider=account.provider, uid=account.uid, now=clock.now(), **facts
         )
+
+    def serialize_instance(self, instance: Any) -> Any:
+        """Between two stages of a sign-in the session remembers which person it is, and nothing about them."""
+        return {"id": str(instance.pk)} if isinstance(instance, User) else super().serialize_instance(instance)
+
+    def deserialize_instance(self, model: Any, data: Any) -> Any:
+        return User.objects.get(pk=data["id"]) if model is User else super().deserialize_instance(model, data)
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, *args: Any, **kwargs: Any) -> None:
         words = _("Signing in with %(name)s did not work. Try again, or sign in with a code or a password.")

@@ -10,7 +10,7 @@ from django.db import connection, models
 
 from telemed.core import crypto
 from telemed.core.datakeys import DataKey
-from telemed.core.fields import EncryptedField, Sealed
+from telemed.core.fields import BLIND, BlindIndex, EncryptedField, Sealed
 
 RETIRED = (
     "IN (SELECT uuid_send(id) FROM core_datakey WHERE retired_at IS NOT NULL AND NOT starts_with(subject, 'index:'))"
@@ -66,6 +66,12 @@ def tables() -> Iterator[Table]:
         fields = tuple(field for field in model._meta.local_fields if isinstance(field, EncryptedField))
         if fields and model._meta.managed and not model._meta.proxy:
             yield Table(model, fields)
+
+
+def indexes(label: str) -> list[BlindIndex]:
+    """The columns that are hashed by the key with this label."""
+    fields = [field for model in apps.get_models() for field in model._meta.local_fields]
+    return [field for field in fields if isinstance(field, BlindIndex) and f"{BLIND}{field.place}" == label]
 
 
 def envelopes(row: models.Model, fields: tuple[EncryptedField, ...]) -> Iterator[tuple[EncryptedField, Sealed]]:

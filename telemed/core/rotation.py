@@ -7,7 +7,8 @@ A process may seal with a retired key for as long as it remembers it (crypto.CAC
 may be written back by a slow transaction; so an old key goes only after SETTLE quiet seconds.
 
 Keys of indexes are apart, because a keyed hash cannot be sealed anew: the new key hashes, lookups accept the old one too
-(``crypto.digests``) until somebody who knows that nothing old is left drops it.
+(``crypto.digests``) until somebody who knows that nothing old is left drops it. Of a blind index nothing old is left then,
+because the value beside it is hashed anew.
 """
 
 import secrets
@@ -19,11 +20,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from telemed.core import columns, crypto, kms
 from telemed.core.columns import Table
 from telemed.core.datakeys import DataKey
+from telemed.core.fields import BlindIndex
 from telemed.core.ids import uuid7
 
 SETTLE = 300.0
@@ -184,8 +187,40 @@ def renew_index(label: str) -> int:
     return keys.count()
 
 
-def drop_index(label: str) -> int:
-    """What was hashed before the last ``renew_index`` is found no more. Returns how many keys went."""
-    count, _ = DataKey.objects.filter(subject=f"{crypto.INDEX}{label}", retired_at__isnull=False).delete()
+def drop_index(label: str, *, settle: float = SETTLE) -> int:
+    """What was hashed before the last ``renew_index`` is found no more; in a blind index it is hashed anew first, from the
+    value beside it. Returns how many keys went. Raises Stuck."""
+    old = DataKey.objects.filter(subject=f"{crypto.INDEX}{label}", retired_at__isnull=False)
+    last = old.aggregate(at=Max("retired_at"))["at"]
+    if last and (indexes := columns.indexes(label)):
+        quiet = (timezone.now() - last).total_seconds()
+        time.sleep(max(0.0, settle - quiet))  # until every process hashes with the new key
+        crypto.keyring.forget()
+        if closed := sum(_hash_all(index) for index in indexes):
+            raise Stuck(f"{closed} values do not open; manage.py verify_encryption says where. Their old keys stay.")
+    count, _ = old.delete()
     crypto.keyring.forget()
     return count
+
+
+def _hash_all(index: BlindIndex, batch: int = BATCH) -> int:
+    """Hash every value of this column with the key in use. Returns how many do not open."""
+    rows = index.model._base_manager.filter(**{f"{index.name}__isnull": False}).order_by("pk")
+    closed, after = 0, None
+    while True:
+        with transaction.atomic():
+            found = list((rows.filter(pk__gt=after) if after else rows).select_for_update()[:batch])
+            closed += sum(not _hashed(index, row) for row in found)
+        if not found:
+            return closed
+        after = found[-1].pk
+
+
+def _hashed(index: BlindIndex, row: Any) -> bool:
+    try:
+        digest = index.blind(getattr(row, index.of))[0]
+    except crypto.Tampered:
+        return False
+    if digest != bytes(getattr(row, index.name)):
+        index.model._base_manager.filter(pk=row.pk).update(**{index.name: digest})
+    return True

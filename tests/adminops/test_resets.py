@@ -43,8 +43,8 @@ def lose(user: User, now: datetime) -> User:
     cast.app(user)
     WebAuthnCredential.objects.create(user=user, name="Phone", credential_id=user.pk.bytes)
     factors.renew_recovery(user, now=now)
-    User.objects.filter(pk=user.pk).update(phone=f"+4474001{user.pk.int % 10**5:05d}")
-    user.refresh_from_db()
+    user.phone = f"+4474001{user.pk.int % 10**5:05d}"
+    user.save(update_fields=["phone"])
     return user
 
 

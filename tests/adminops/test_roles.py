@@ -133,6 +133,10 @@ def test_a_support_agent_finds_a_person_by_their_whole_address_only(amira: Patie
     found = client.get("/admin/accounts/user/?q=amira@example.com").content.decode()
     assert ("a•••@example.com" in found, "1 user" in found) == (True, True)
     assert "0 users" in client.get("/admin/accounts/user/?q=amira").content.decode()
+    User.objects.create_user(phone="+447400123456")
+    for typed in ("+44 7400 123456", "07400 123456", "07400-123456"):
+        assert "1 user" in client.get("/admin/accounts/user/", {"q": typed}).content.decode()
+    assert "0 users" in client.get("/admin/accounts/user/", {"q": "+44 7400 12345"}).content.decode()
     assert client.get("/admin/accounts/user/?email__startswith=a").status_code == 400
     assert client.get("/admin/accounts/user/?_to_field=email&_popup=1").status_code == 400
 

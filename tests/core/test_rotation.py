@@ -185,6 +185,38 @@ def test_lookups_find_what_was_hashed_before_and_after_until_the_old_key_is_drop
         call_command("rotate_keys", "index", "nonsense", by="admin@example.com")
 
 
+def by_address() -> list[Patient]:
+    return list(Patient.objects.filter(user__email="amira@example.com"))
+
+
+@pytest.mark.django_db
+def test_new_keys_of_both_kinds_keep_everybody_findable_and_readable(amira: Patient, admin: User) -> None:
+    label, invited = "blind:accounts.user.email", User.objects.create_user(email="early@example.com")
+    before = User.objects.values_list("email_index", flat=True).get(pk=invited.pk)
+    call_command("rotate_keys", "index", label, by="admin@example.com", stdout=StringIO())
+    later = User.objects.create_user(email="later@example.com")
+    assert set(User.objects.filter(email__in=["early@example.com", "later@example.com"])) == {invited, later}
+    assert by_address() == [amira]
+    call_command("rotate_keys", "index", label, drop_old=True, settle=0, by="admin@example.com", stdout=StringIO())
+    assert DataKey.objects.filter(subject=f"index:{label}").count() == 1
+    assert User.objects.values_list("email_index", flat=True).get(pk=invited.pk) != before
+    assert User.objects.get(email="early@example.com") == invited
+    renew()
+    crypto.keyring.forget()
+    assert [(row.user and row.user.email) for row in by_address()] == ["amira@example.com"]
+
+
+@pytest.mark.django_db
+def test_the_old_key_of_a_blind_index_stays_while_a_value_does_not_open(amira: Patient, admin: User) -> None:
+    label = "blind:accounts.user.email"
+    call_command("rotate_keys", "index", label, by="admin@example.com", stdout=StringIO())
+    crypto.destroy(f"user:{amira.user_id}")
+    crypto.keyring.forget()
+    with pytest.raises(CommandError, match="1 values do not open"):
+        call_command("rotate_keys", "index", label, drop_old=True, settle=0, by="admin@example.com", stdout=StringIO())
+    assert by_address() == [amira]
+
+
 @pytest.mark.django_db
 def test_what_is_signed_still_cannot_be_changed_while_keys_rotate(visit: Appointment, now: datetime) -> None:
     row = desk_kit.signed(visit, now=now)

@@ -160,8 +160,12 @@ def test_the_account_is_closed_and_hears_of_it_one_last_time(
     person: Patient, erased: Limit, browse: Browse, now: datetime
 ) -> None:
     user = cast.user_of(person)
+    crypto.keyring.forget()  # and with it the key of the person, which is destroyed: the account opens all the same
     user.refresh_from_db()
     assert (user.is_active, user.name, user.phone, user.has_usable_password()) == (False, "", None, False)
+    assert User.objects.get(email=f"{user.pk}@closed.invalid") == user
+    assert str(user)
+    assert not User.objects.filter(email=f"{CANARY.lower()}@example.com").exists()
     last = Message.objects.get(kind="account.erased")
     assert (last.user_id, last.address) == (None, f"{CANARY.lower()}@example.com")
     outbox.deliver(last.pk, now=now)

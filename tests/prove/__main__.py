@@ -17,7 +17,7 @@ from tests.browser.journey import Journey
 from tests.browser.pages import DOCTOR, NOBODY, PATIENT, STAFF
 from tests.browser.people import NARROW, SLOW, WIDE, People, launch
 from tests.figures import Figure, count, show
-from tests.prove import authz, entry, keys, roundtrip, trail
+from tests.prove import authz, entry, keys, leaks, roundtrip, trail
 
 LANGUAGES = ("en", "ar")
 
@@ -34,7 +34,13 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
     @cache
     def stack() -> run.Stack:
         folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
-        return open_things.enter_context(run.stack(local=folder, throwaway=True, env=HASTE))
+        env = {**HASTE, "TMPDIR": str(temporary())}
+        return open_things.enter_context(run.stack(local=folder, throwaway=True, env=env))
+
+    @cache
+    def temporary() -> Path:
+        """Where the platform puts its temporary files."""
+        return Path(open_things.enter_context(tempfile.TemporaryDirectory()))
 
     @cache
     def chromium() -> Browser:
@@ -51,6 +57,7 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
         "login-timing-ms": entry.timing,
         "rate-limit-bypasses": entry.bypasses,
         "export-roundtrip": partial(roundtrip.roundtrip, stack),
+        "canary-hits": partial(leaks.hits, stack, temporary),
         "authz-cells": authz.cells,
         "authz-unclassified": authz.unclassified,
         "authz-violations": authz.violations,

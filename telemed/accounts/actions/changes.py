@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
@@ -155,15 +154,6 @@ def _move(row: AccountChange, to: str, by: User | None, now: datetime) -> None:
 def _give_back(user: User, kind: str, address: str | None) -> None:
     setattr(user, kind, address)
     user.save(update_fields=[kind])
-    if kind == "email":
-        known(user)
-
-
-def known(user: User) -> None:
-    """The engine of the sign-in knows the email address of this account, and no other."""
-    EmailAddress.objects.filter(user=user).delete()
-    if user.email:
-        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 
 
 def _thing(row: AccountChange) -> str:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -37,8 +36,6 @@ def join(*, address: str, password: str | None, language: str, time_zone: str, n
     else:
         user.set_unusable_password()
     user.save(force_insert=True)
-    if email:
-        EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     audit.record("create", "accounts.user", user.pk, by=user, purpose="PATRQT")
     return user
 
@@ -84,8 +81,6 @@ def reach_at(user: User, kind: Kind, address: str, *, old: str, now: datetime) -
             replaced = getattr(user, kind)
             setattr(user, kind, address)
             user.save(update_fields=[kind])
-            if kind == "email":
-                changes.known(user)
             row = changes.begin_address(user, kind, before=replaced, now=now)
             audit.record("update", "accounts.contact", user.pk, by=user, purpose="PATRQT")
             what = alerts.EMAIL_CHANGED if kind == "email" else alerts.PHONE_CHANGED

@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
-from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from telemed.core import masking
+from telemed.core.fields import BlindIndex, EncryptedTextField, Findable
 from telemed.core.ids import uuid7
 
 
@@ -39,8 +39,9 @@ class UserManager(BaseUserManager["User"]):
         )
 
 
-class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # django_otp's devices are untyped
-    """A human. Reached by email, by mobile number, or both."""
+class User(Findable, AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # django_otp's devices are untyped
+    """A human. Reached by email, by mobile number, or both. Who they are is encrypted under their own key; they are found
+    by a whole address only."""
 
     class Role(models.TextChoices):
         PATIENT = "patient", _("patient")
@@ -48,9 +49,11 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         STAFF = "staff", _("staff")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    email = models.EmailField(_("email"), unique=True, null=True, blank=True)
-    phone = models.CharField(_("mobile number"), max_length=16, unique=True, null=True, blank=True)
-    name = models.CharField(_("name"), max_length=80, blank=True)
+    email = EncryptedTextField(_("email"), subject="owner", index="email_index", null=True, blank=True)
+    email_index = BlindIndex(of="email", unique=True)
+    phone = EncryptedTextField(_("mobile number"), subject="owner", index="phone_index", null=True, blank=True)
+    phone_index = BlindIndex(of="phone", unique=True)
+    name = EncryptedTextField(_("name"), subject="owner", max_length=80, default="", blank=True)
     role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.PATIENT)
     language = models.CharField(_("language"), max_length=8, default="en")
     time_zone = models.CharField(_("time zone"), max_length=40, default="UTC")
@@ -75,21 +78,32 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
                 condition=models.Q(email__isnull=False) | models.Q(phone__isnull=False), name="user_reachable"
             ),
             models.CheckConstraint(
-                condition=models.Q(email=Lower("email")) | models.Q(email=None), name="user_email_lower"
+                condition=models.Q(email__isnull=True, email_index__isnull=True)
+                | models.Q(email__isnull=False, email_index__isnull=False),
+                name="user_email_found",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(phone__isnull=True, phone_index__isnull=True)
+                | models.Q(phone__isnull=False, phone_index__isnull=False),
+                name="user_phone_found",
             ),
         ]
 
     def __str__(self) -> str:
         """For everybody's eyes, so never a whole address."""
-        return self.name or masking.address(self.address)
+        return str(self.name) or masking.address(self.address)
+
+    @property
+    def owner(self) -> str:
+        return f"user:{self.pk}"
 
     @property
     def address(self) -> str:
         """Where one-time codes go."""
-        return self.email or self.phone or ""
+        return str(self.email or self.phone or "")
 
     def get_username(self) -> str:
         return self.address
 
     def get_short_name(self) -> str:
-        return self.name
+        return str(self.name)

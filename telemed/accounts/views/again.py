@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django_otp import login as otp_login
 
-from telemed.accounts import addresses, fresh
+from telemed.accounts import addresses, fresh, limits
 from telemed.accounts.actions import changes, codes, factors
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
@@ -122,7 +122,7 @@ def _send(request: HttpRequest) -> HttpResponse:
     address = changes.trusted(user, clock.now())
     facts = {"address": address, "language": user.language, "clinic": the_clinic().name}
     try:
-        if not ratelimit.consume(request, action="code", key=address):
+        if not ratelimit.consume(request, action="code", key=limits.key(address)):
             raise codes.TooManyCodes
         request.session[SENT] = str(codes.issue(purpose=PURPOSE, now=clock.now(), **facts))
     except codes.LIMITS as refusal:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from telemed.accounts import addresses, kept
+from telemed.accounts import addresses, kept, limits
 from telemed.accounts.actions import codes, members
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
@@ -76,7 +76,7 @@ def _send(request: HttpRequest, wanted: dict[str, Any]) -> str:
     """Send the codes that have not come back yet. Returns what stands against it, or nothing."""
     user, now = me(request), clock.now()
     left = [part for part in PURPOSES if part not in wanted["proved"]]
-    if not all(ratelimit.consume(request, action="code", key=wanted[part]) for part in left):
+    if not all(ratelimit.consume(request, action="code", key=limits.key(wanted[part])) for part in left):
         return str(codes.TooManyCodes())
     try:
         for part in left:

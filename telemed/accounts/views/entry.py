@@ -22,7 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from telemed.accounts import addresses, fresh, kept
+from telemed.accounts import addresses, fresh, kept, limits
 from telemed.accounts.actions import changes, codes, factors, members, tries
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.forms import CodeForm, SignInForm, SignUpForm
@@ -45,7 +45,7 @@ def login(request: HttpRequest) -> HttpResponse:
         address = form.cleaned_data["address"]
         if "by_code" in request.POST:
             return _send_code(request, form, {"address": address, "intent": "signin"})
-        if not ratelimit.consume(request, action="login_failed", key=address):
+        if not ratelimit.consume(request, action="login_failed", key=limits.key(address)):
             form.add_error(None, _("Too many tries. Wait a few minutes, or ask for a code."))
         elif user := _look_at(request, form):
             return enter(request, user, next_page(request), proof=Proof.PASSWORD)
@@ -146,7 +146,7 @@ def _look_at(request: HttpRequest, form: SignInForm) -> Any:
 def _send_code(request: HttpRequest, form: Any, proof: dict[str, Any]) -> HttpResponse:
     facts = {"address": proof["address"], "language": str(request.LANGUAGE_CODE), "clinic": the_clinic().name}
     try:
-        if not ratelimit.consume(request, action="code", key=proof["address"]):
+        if not ratelimit.consume(request, action="code", key=limits.key(proof["address"])):
             raise codes.TooManyCodes
         sent = codes.issue(purpose=PURPOSE, now=clock.now(), **facts)
     except codes.LIMITS as refusal:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone, translation
 
-from telemed.core import clock, links, work
+from telemed.core import clock, links, masking, work
 from telemed.notifications import gateways
 from telemed.notifications.models import Message
 
@@ -126,8 +126,10 @@ def _queue(rows: list[Message]) -> None:
 
 
 def _failed(message: Message, error: gateways.TransportError, now: datetime) -> None:
-    logger.warning("%s %s was not sent: %s", message.channel, message.pk, error)
-    message.error = str(error)[:200]
+    # A mail server repeats the address that it does not like.
+    told = str(error).replace(message.address, masking.DOTS) if message.address else str(error)
+    logger.warning("%s %s was not sent: %s", message.channel, message.pk, told)
+    message.error = told[:200]
     hopeless = error.permanent or message.attempts >= PATIENCE
     message.state = Message.State.FAILED if hopeless else Message.State.QUEUED
     message.due_at = now + timedelta(seconds=15 * 2**message.attempts)

@@ -25,18 +25,21 @@ class Command(Attended):
             type=float,
             default=rotation.SETTLE,
             metavar="SECONDS",
-            help="data: quiet time before old keys go",
+            help="data, index: quiet time before old keys go",
         )
 
     def work(self, *, by: Any, **options: Any) -> str:
-        if options["level"] == "root":
-            return self._root(by, new=options["new"], drop_old=options["drop_old"])
-        if options["level"] == "index":
-            return self._index(by, options["index"], drop_old=options["drop_old"])
         try:
-            count = rotation.renew(self.say, settle=options["settle"])
+            return self._level(by, **options)
         except rotation.Stuck as error:
             raise CommandError(str(error)) from error
+
+    def _level(self, by: Any, *, level: str, index: str, new: bool, drop_old: bool, settle: float, **_: Any) -> str:
+        if level == "root":
+            return self._root(by, new=new, drop_old=drop_old)
+        if level == "index":
+            return self._index(by, index, drop_old=drop_old, settle=settle)
+        count = rotation.renew(self.say, settle=settle)
         audit.record("update", "core.datakey", "all", by=by, purpose="HOPERAT", outcome="rotated")
         return f"{count} old data keys are gone; 0 rows were left under them."
 
@@ -55,8 +58,8 @@ class Command(Attended):
             self.say(f"deleted from {path}: {', '.join(sorted(gone)) or 'nothing'}")
         return f"{count} data keys were wrapped anew; not one value was touched."
 
-    def _index(self, by: Any, label: str, *, drop_old: bool) -> str:
-        count = rotation.drop_index(label) if drop_old else rotation.renew_index(label)
+    def _index(self, by: Any, label: str, *, drop_old: bool, settle: float) -> str:
+        count = rotation.drop_index(label, settle=settle) if drop_old else rotation.renew_index(label)
         if not count:
             known = DataKey.objects.filter(subject__startswith=crypto.INDEX).values_list("subject", flat=True)
             names = ", ".join(sorted({subject.removeprefix(crypto.INDEX) for subject in known})) or "none"

@@ -124,7 +124,8 @@ def _desk() -> None:
     email, name, doctor_email = people.DESK
     doctor, now = Doctor.objects.select_related("user").get(user__email=doctor_email), clock.now()
     user = _member(email, doctor.time_zone, "en")
-    User.objects.filter(pk=user.pk).update(name=name)
+    user.name = name
+    user.save(update_fields=["name"])
     desk.accept(desk.invite(doctor, email, by=doctor.user, now=now), by=user, now=now)
 
 
