@@ -196,9 +196,9 @@ def test_the_privacy_officer_writes_one_down(amira: Patient, desk: Client, brows
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"recipient": " "}, "This field is required"),
+        ({"recipient": " "}, "Fill this in."),
         ({"day": "2026-11-23"}, "This lies in the future"),
-        ({"day": "31/31/31"}, "Enter a valid date"),
+        ({"day": "31/31/31"}, "Enter a date that exists."),
         ({"kind": "gossip"}, "Select a valid choice"),
         ({"kind": "authorization"}, "The patient has not agreed to this"),
         ({"authorization": "00000000-0000-4000-8000-000000000000"}, "Select a valid choice"),

@@ -153,7 +153,7 @@ def test_lines_are_chosen_by_person_kind_and_day(
     ("query", "said"),
     [
         ("since=2026-11-24&until=2026-11-22", "This day is before the first one"),
-        ("since=yesterday", "Enter a valid date"),
+        ("since=yesterday", "Enter a date that exists."),
         ("person=somebody", "Select a valid choice"),
         ("kind=all%00", "Select a valid choice"),
     ],
