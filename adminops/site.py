@@ -10,8 +10,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from adminops import identity, verification, views
+from adminops.compliance import disclosures, kept, locks, requests
 from adminops.compliance import incident_views as incidents
-from adminops.compliance import kept, locks, requests
 from adminops.compliance import views as compliance
 from adminops.rights import factor_views as lost
 from adminops.rights import views as rights
@@ -79,6 +79,8 @@ class Site(AdminSite):
             ("help/", support.sessions, "help"), ("help/<uuid:help_id>/end/", support.end, "help-end"),
             ("emergencies/", compliance.queue, "emergencies"), ("emergencies/<uuid:access_id>/", compliance.review, "emergency"),
             ("requests/", requests.queue, "requests"), ("requests/<uuid:request_id>/", requests.answer, "request"),
+            ("disclosures/", disclosures.latest, "disclosures"), ("disclosures/<uuid:patient_id>/", disclosures.of_patient, "disclosures-of"),
+            ("disclosures/<uuid:patient_id>/account.<str:form>", disclosures.account, "disclosures-file"),
             ("kept/", kept.records, "kept"), ("kept/<uuid:limit_id>/", kept.record, "kept-record"),
             ("locks/", locks.queue, "locks"), ("locks/<uuid:lock_id>/", locks.look, "lock"),
             ("incidents/", incidents.queue, "incidents"), ("incidents/new/", incidents.new, "incident-new"),

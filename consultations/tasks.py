@@ -7,6 +7,7 @@ from django.utils.translation import ngettext
 from consultations.actions import booking, reminders, rooms
 from consultations.invites import both, when
 from consultations.models import Appointment, Reminder
+from patients.actions import consents
 from telemed.core import clock
 from telemed.notifications.actions import outbox
 
@@ -23,10 +24,13 @@ def tidy() -> None:
 
 
 def _say(appointment: Appointment, reminder: Reminder) -> None:
-    """In the inbox and by the outside channel, to both sides."""
+    """In the inbox and by the outside channel, to both sides; not to the patient's when it does not want that."""
     now = clock.now()
+    wanted = consents.allowed(appointment.patient, consents.REMINDERS, now=now)
     minutes = max(1, round((appointment.starts_at - now).total_seconds() / 60))
     for person, link in both(appointment):
+        if not wanted and person.pk != appointment.doctor.user_id:
+            continue
         with outbox.speaking(person):
             if minutes < 90:
                 ahead = ngettext("in %(count)d minute", "in %(count)d minutes", minutes) % {"count": minutes}

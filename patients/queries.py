@@ -2,20 +2,34 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
-from patients.data import age_of_digital_consent, age_of_majority
-from patients.models import Addendum, Allergy, Condition, Limit, Patient, PrivacyRequest, Proxy, TimelineEntry
+from patients.data import age_of_digital_consent, age_of_majority, disclosures
+from patients.models import (
+    Addendum,
+    Allergy,
+    Condition,
+    Disclosure,
+    Grant,
+    Label,
+    Limit,
+    Patient,
+    PrivacyRequest,
+    Proxy,
+    TimelineEntry,
+)
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import Clinic, User
 from telemed.core import clock
+from telemed.core.models import AuditEvent
 
 
 def today(now: datetime) -> date:
@@ -143,6 +157,41 @@ def statements(patient_id: UUID) -> list[PrivacyRequest]:
     return list(rows.order_by("disagreed_at"))
 
 
+def seen(patient: Patient, reader: User) -> "QuerySet[AuditEvent]":
+    """The access log of a record, as far as ``reader`` may know it: who acts for the patient finds nothing between its lines of
+    what is hidden from them."""
+    rows = AuditEvent.objects.filter(patient_id=patient.pk)
+    if patient.user_id == reader.pk:
+        return rows
+    hidden = Grant.objects.filter(secret(), patient=patient)
+    visits = hidden.annotate(named=Cast("source_id", CharField())).values("named")
+    asked = PrivacyRequest.objects.filter(patient=patient).exclude(asked_by=reader)
+    rows = rows.exclude(actor_id=None).exclude(actor_id=patient.user_id).exclude(actor_id__in=hidden.values("user_id"))
+    rows = rows.exclude(entity__in=PRIVATE).exclude(entity_id__in=visits)
+    return rows.exclude(
+        entity="patients.request", entity_id__in=asked.annotate(named=Cast("pk", CharField())).values("named")
+    )
+
+
+def secret() -> Q:
+    """The accesses to a record that nobody learns of who acts for the patient: of a visit that is hidden, or marked as sensitive."""
+    return Q(hidden_from_proxies=True) | Q(source_id__in=Label.objects.on(Label.Kind.VISIT))
+
+
+def around(event: AuditEvent) -> "QuerySet[AuditEvent]":
+    """What the same person did in the same record about the time of ``event``."""
+    near = (event.at - AROUND, event.at + AROUND)
+    return AuditEvent.objects.filter(patient_id=event.patient_id, actor_id=event.actor_id, at__range=near).order_by(
+        "id"
+    )
+
+
+def accounting(rows: "QuerySet[Disclosure]", now: datetime) -> "QuerySet[Disclosure]":
+    """What stands in an account of disclosures that is made now: the kinds that count, of the last six years."""
+    since = disclosures.SIX_YEARS_BACK.after(now)
+    return rows.filter(kind__in=disclosures.countable(now.date()), at__gte=since).order_by("-at", "-pk")
+
+
 def analytics_allowed(rows: "QuerySet[Any]", patient: str = "patient") -> "QuerySet[Any]":
     """Those of ``rows`` that statistics may count: without the people who objected, whose data is kept and not used, or who left.
     ``patient`` is the way from the row to its patient."""
@@ -161,6 +210,8 @@ def _is_id(key: str) -> bool:
     return True
 
 
+AROUND = timedelta(hours=12)
+PRIVATE = ("patients.privacy", "patients.label")  # lines of the log that would tell of what is hidden
 UNCOUNTED = (Limit.Kind.STATISTICS, Limit.Kind.RESTRICTED, Limit.Kind.ERASED)
 THINGS: dict[str, tuple[Callable[[User], "QuerySet[Any]"], str, str]] = {
     "patients.allergy": (Allergy.objects.for_user, "substance", "pk"),

@@ -1,12 +1,16 @@
 from django.urls import path
 
-from patients.views import family, identity, invitations, record, requests
+from patients.views import family, identity, invitations, privacy, record, requests, seen
 
 app_name = "patients"
 urlpatterns = [
     # one's own record
     path("record/", record.record, name="record"),
-    path("record/sharing/", record.sharing, name="sharing"),
+    path("record/sharing/", seen.seen, name="sharing"),
+    path("record/disclosures/", privacy.disclosures, name="disclosures"),
+    path("record/disclosures.<str:form>", privacy.disclosures_file, name="disclosures-file"),
+    path("account/privacy/", privacy.privacy, name="privacy"),
+    path("account/privacy/proof.pdf", privacy.proof, name="consent-proof"),
     path("record/items/<uuid:item_id>/hide/", record.hide, name="hide"),
     path("account/profile/", record.profile, name="profile"),
     path("account/identity/", identity.identity, name="identity"),
@@ -20,7 +24,11 @@ urlpatterns = [
     path("account/family/", family.family, name="family"),
     path("account/family/child/", family.add_child, name="add-child"),
     path("family/<uuid:patient_id>/record/", record.record, name="their-record"),
-    path("family/<uuid:patient_id>/record/sharing/", record.sharing, name="their-sharing"),
+    path("family/<uuid:patient_id>/record/sharing/", seen.seen, name="their-sharing"),
+    path("family/<uuid:patient_id>/disclosures/", privacy.disclosures, name="their-disclosures"),
+    path("family/<uuid:patient_id>/disclosures.<str:form>", privacy.disclosures_file, name="their-disclosures-file"),
+    path("family/<uuid:patient_id>/privacy/", privacy.privacy, name="their-privacy"),
+    path("family/<uuid:patient_id>/privacy/proof.pdf", privacy.proof, name="their-consent-proof"),
     path("family/<uuid:patient_id>/profile/", record.profile, name="their-profile"),
     path("family/<uuid:patient_id>/requests/", requests.mine, name="their-requests"),
     path("family/<uuid:patient_id>/requests/ask/", requests.ask, name="their-ask"),

@@ -140,6 +140,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "telemed.accounts.context.clinic",
+                "telemed.portals.notices.due",
             ],
             "builtins": [
                 "django.templatetags.i18n",

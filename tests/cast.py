@@ -13,17 +13,21 @@ from consultations.queries import Slot
 from doctors.models import Doctor, Licence, VisitType, WeeklyHours, moments
 from doctors.states import DoctorState, LicenceState
 from patients.actions import consents, family, profile
+from patients.data import texts
 from patients.models import ConsentText, Patient, Proxy, RecordExport
 from telemed.accounts.actions import factors
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import AuthenticatorApp, User
 from telemed.core import files
 
+READ: dict[str, Any] = {
+    "notice_read": texts.newest(texts.NOTICE).version
+}  # the privacy notice, so that no page asks for it
 PASSWORD = "correct horse battery staple"
 
 
 def patient(email: str, name: str, *, now: datetime, complete: bool = True) -> Patient:
-    user = User.objects.create_user(email=email, password=PASSWORD, time_zone="Europe/London")
+    user = User.objects.create_user(email=email, password=PASSWORD, time_zone="Europe/London", **READ)
     record = profile.record_of(user, now=now)
     if complete:
         profile.fill_in(
@@ -54,11 +58,11 @@ def app(user: User) -> AuthenticatorApp:
     return device
 
 
-def consent_text() -> ConsentText:
-    facts = {"purpose": consents.TELEHEALTH, "version": date(2026, 11, 1), "language": "en"}
-    return ConsentText.objects.get_or_create(
-        **facts, defaults={"body": "How video visits work here.", "sha256": "0" * 64}
-    )[0]
+def consent_text(purpose: str = consents.TELEHEALTH) -> ConsentText:
+    """The English wording; that of sharing, which a booking asks for, is there as well."""
+    for each in (consents.SHARING, purpose):
+        text, _new = ConsentText.objects.kept(texts.newest(each))
+    return text
 
 
 def child(parent: Patient, name: str, *, now: datetime, born: date = date(2019, 5, 20)) -> Patient:
@@ -95,7 +99,9 @@ def doctor(
 ) -> Doctor:
     from guardian.shortcuts import assign_perm
 
-    user = User.objects.create_user(email=email, password=PASSWORD, name=name, role=User.Role.DOCTOR, time_zone=zone)
+    user = User.objects.create_user(
+        email=email, password=PASSWORD, name=name, role=User.Role.DOCTOR, time_zone=zone, **READ
+    )
     facts: dict[str, Any] = (
         {"state": DoctorState.VERIFIED, "decided_at": now, "decided_by": user}
         if verified
@@ -132,7 +138,9 @@ def staff(email: str, *held: str, name: str = "Sam from the office") -> User:
     """A member of staff with these roles; an admin when none is named."""
     if not Group.objects.filter(name="admin").exists():
         roles.sync()
-    user = User.objects.create_user(email=email, password=PASSWORD, name=name, role=User.Role.STAFF, is_staff=True)
+    user = User.objects.create_user(
+        email=email, password=PASSWORD, name=name, role=User.Role.STAFF, is_staff=True, **READ
+    )
     user.groups.set(Group.objects.filter(name__in=held or ["admin"]))
     return user
 

@@ -53,6 +53,7 @@ def ids(visit: Appointment, amira: Patient, lina: Doctor, now: datetime) -> dict
         "payment_id": paid.pk,
         "item_id": amira.allergies.get().pk,
         "request_id": requests.open("access", amira, "Everything", by=cast.user_of(amira), now=now).pk,
+        "form": "csv",
         "session_id": DeviceSession.objects.create(
             name="amira", user=amira.user, started_at=now, seen_at=now, expires_at=now + timedelta(hours=1)
         ).pk,

@@ -31,7 +31,7 @@ OF_VISITS = (
     "consultations.appointment", "consultations.participant", "billing.payment", "patients.timelineentry", "patients.patient",
     "patients.proxy", "patients.invitation", "patients.allergy", "accounts.devicesession",
 )  # fmt: skip
-OWN = (*OF_VISITS, OWN_PASSKEY, "patients.privacyrequest", "patients.recordexport")
+OWN = (*OF_VISITS, OWN_PASSKEY, "patients.privacyrequest", "patients.recordexport", "patients.disclosure")
 OF_DOCTORS = (
     "consultations.appointment", "consultations.participant", "consultations.consultation", "consultations.prescription",
     "doctors.doctor", "doctors.document", "patients.patient", "patients.allergy",
@@ -84,7 +84,7 @@ def _thing(owner: str, visit: Appointment, names: tuple[str, ...], now: datetime
     )
     wish = requests.open("access", patient, f"All about {names[0]}", by=patient.user, now=now)
     ids = {
-        "export_id": cast.export(patient, now=now).pk,
+        "form": "csv", "export_id": cast.export(patient, now=now).pk,
         "request_id": wish.pk, "session_id": browser.pk, "proxy_id": cast.proxy(patient, friend.user, "read", now=now).pk, "invitation_id": asked.pk, "passkey_id": phone.pk,
         "document_id": paper.pk, "check_id": proof.pk, "item_id": patient.allergies.get().pk, "appointment_id": visit.pk, "consultation_id": room.pk, "patient_id": patient.pk, "prescription_id": draft.pk,
         "payment_id": paid.pk, "doctor_id": doctor.pk, "slug": doctor.slug, "object_id": patient.pk, "user_id": patient.user_id, "number": 0,

@@ -4,7 +4,7 @@ from django.contrib.admin import display, register
 
 from adminops.admin.base import ReadOnly, Tells
 from adminops.site import site
-from patients.models import Consent, ConsentText, EmergencyAccess, Grant, Invitation, Patient, Proxy
+from patients.models import Acknowledgement, Consent, ConsentText, EmergencyAccess, Grant, Invitation, Patient, Proxy
 
 
 @register(Patient, site=site)
@@ -70,3 +70,12 @@ class EmergencyAccessAdmin(ReadOnly):
     list_display = ("opened_at", "doctor", "patient", "code", "sensitive", "review_due_at", "outcome", "reviewed_by")
     list_filter = ("outcome", "code", "sensitive")
     list_select_related = ("doctor", "patient", "reviewed_by")
+
+
+@register(Acknowledgement, site=site)
+class AcknowledgementAdmin(ReadOnly):
+    """Who has seen which version of the privacy notice."""
+
+    list_display = ("user", "text", "at")
+    list_filter = ("text__version",)
+    list_select_related = ("user", "text")

@@ -1,6 +1,7 @@
 """The queue of requests about data: what must be answered by when, and the answer."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,13 +19,30 @@ from django.views.decorators.http import require_GET, require_http_methods
 from adminops import shell
 from adminops.compliance.forms import AnswerForm, ExtendForm, HoldForm, WriteForm
 from adminops.within import within
+from patients import wording
 from patients.actions import limits, requests
 from patients.data import clocks
 from patients.models import Limit, PrivacyRequest
+from patients.queries import around, names_of
 from patients.states import OPEN
 from telemed.accounts.context import me
 from telemed.core import audit, clock
+from telemed.core.models import AuditEvent
 from telemed.core.problems import Refusal
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the access log."""
+
+    row: AuditEvent
+    who: str
+    meant: bool
+
+    @property
+    def did(self) -> str:
+        return wording.did(self.row.action, self.row.entity)
+
 
 ANSWERS = permission_required("adminops.answer_request", raise_exception=True)
 
@@ -67,10 +85,23 @@ def answer(request: HttpRequest, *, request_id: UUID, site: AdminSite) -> HttpRe
         "title": row.get_kind_display(), "row": row, "now": clock.now(), "rule": rule, "forms": forms_of, **forms_of,
         "more": rule.more and rule.more.after(row.due_at), "written": row.messages.select_related("written_by"),
         "standing": Limit.objects.standing().filter(patient=row.patient_id).select_related("set_by"),
-        "second": row.proposed_by_id is not None and row.proposed_by_id != request.user.pk,
+        "lines": _lines(row.about, row.patient_id), "second": row.proposed_by_id is not None and row.proposed_by_id != request.user.pk,
     }  # fmt: skip
     wrong = any(form.errors for form in forms_of.values())
     return shell.page(request, site, "admin/requests/one.html", context, status=422 if wrong else 200)
+
+
+def _lines(about: str, patient_id: UUID) -> list[Line]:
+    """The lines of the access log that look wrong to the patient: the one that they pressed, and what the same person did then."""
+    label, _colon, number = about.partition(":")
+    if label != "core.auditevent" or not number.isdigit():
+        return []
+    event = AuditEvent.objects.filter(pk=number, patient_id=patient_id).first()
+    if event is None:
+        return []
+    names = names_of([event.actor_id] if event.actor_id else [])
+    who = names.get(event.actor_id, "") if event.actor_id else ""
+    return [Line(row, who, row.pk == event.pk) for row in around(event)[:200]]
 
 
 def _wanted(

@@ -149,6 +149,8 @@ def describe(
     if shares_record is not None:
         appointment.shares_record = shares_record
         appointment.hidden_from_proxies = hidden and by.pk == appointment.patient.user_id
+    if shares_record:
+        consents.say_yes(appointment.patient, consents.SHARING, language=by.language, by=by, now=now)
     appointment.save(update_fields=["reason", "shares_record", "hidden_from_proxies"])
     audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
 
@@ -170,7 +172,7 @@ def require_ready(appointment: Appointment, *, by: User, now: datetime) -> None:
     require_adult(appointment.patient, by=by, now=now)
     if not appointment.patient.completed_at:
         raise profile.ProfileMissing
-    if not appointment.reason or not consents.given(appointment.patient, consents.TELEHEALTH):
+    if not appointment.reason or not consents.allowed(appointment.patient, consents.TELEHEALTH, now=now):
         raise consents.ConsentMissing
 
 

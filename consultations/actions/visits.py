@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from consultations.models import Appointment, Consultation, Participant, Reminder
 from consultations.states import AppointmentState, ConsultationState
 from doctors.queries import may_practise
-from patients.actions import privacy, registrations, sharing
+from patients.actions import consents, privacy, registrations, sharing
 from patients.models import Grant, Proxy
 from telemed.accounts.models import User
 from telemed.core import audit, realtime, states
@@ -47,7 +47,8 @@ def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None
     Reminder.objects.bulk_create(
         [Reminder(appointment=appointment, minutes_before=minutes, due_at=at) for minutes, at in due if at > now]
     )
-    scope = Grant.Scope.RECORD if appointment.shares_record else Grant.Scope.VISIT
+    whole = appointment.shares_record and consents.allowed(appointment.patient, consents.SHARING, now=now)
+    scope = Grant.Scope.RECORD if whole else Grant.Scope.VISIT
     sharing.grant(
         appointment.patient, user_id=appointment.doctor.user_id, scope=scope, source_id=appointment.pk, by=by, now=now,
         expires_at=appointment.ends_at + CHART_ACCESS, hidden=appointment.hidden_from_proxies,

@@ -164,7 +164,8 @@ def share(request: HttpRequest, appointment: Appointment) -> HttpResponse:
         facts = {"shares_record": form.cleaned_data["share"], "hidden": form.cleaned_data.get("hide", False)}
         booking.describe(appointment, **facts, by=user, now=now)
         return redirect("consultations:book-check", appointment.pk)
-    return _step(request, appointment, "share", {"form": form, "text": text, "own": own})
+    whole = consents.wording(consents.SHARING, str(request.LANGUAGE_CODE))
+    return _step(request, appointment, "share", {"form": form, "text": text, "own": own, "whole": whole})
 
 
 @held_page

@@ -47,3 +47,13 @@ def close(*, source_id: UUID, by: audit.Actor | None, now: datetime) -> None:
 def prolong(*, source_id: UUID, until: datetime) -> None:
     """The visit ``source_id`` has another time, so its access ends at another time."""
     Grant.objects.filter(source_id=source_id, closed_at=None).update(expires_at=until)
+
+
+@transaction.atomic
+def narrow(patient: Patient, *, by: audit.Actor) -> None:
+    """Whoever sees the whole record because of a visit sees from now on only what that visit needs."""
+    for row in Grant.objects.open().filter(patient=patient, reason=Grant.Reason.APPOINTMENT, scope=Grant.Scope.RECORD):
+        Grant.objects.filter(pk=row.pk).update(scope=Grant.Scope.VISIT)
+        audit.record(
+            "update", "patients.grant", row.pk, by=by, patient_id=patient.pk, purpose="PATRQT", outcome="narrowed"
+        )

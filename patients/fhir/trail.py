@@ -1,6 +1,6 @@
-"""Who saw a record, what was said to the patient, and the files of the record."""
+"""Who saw a record, who was given some of it, what was said to the patient, and the files of the record."""
 
-from patients.models import EmergencyAccess, RecordImport
+from patients.models import Disclosure, EmergencyAccess, RecordImport
 from telemed.core.fhir import Place, Resource, Table, at, concept, ref
 from telemed.core.models import AuditEvent, StoredFile
 from telemed.notifications.models import Message
@@ -43,6 +43,13 @@ ORIGIN = Table(
     places={"patient": ref("target.0", "Patient"), "at": at("recorded"), "origin": at("agent.0.who.display")},
     shown=lambda _row: {"activity": concept("import"), "agent": [{"type": concept("another installation")}]},
 )  # fmt: skip
+DISCLOSURE = Table(
+    Disclosure, "Basic", about="patient", restored=False, linked={"authorization": "Consent"},
+    places={"patient": ref("subject", "Patient")},
+    shown=lambda row: {
+        "code": concept(f"given to somebody outside: {row.get_kind_display()}"), "created": f"{row.at:%Y-%m-%d}",
+    },
+)  # fmt: skip
 MESSAGE = Table(
     Message, "Communication", about="user:user", restored=False, own=True,
     places={"subject": at("topic.text"), "body": at("payload.0.contentString"), "sent_at": at("sent")},
@@ -75,4 +82,4 @@ def path_of(row: StoredFile) -> str:
 
 
 SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "text/plain": "txt"}
-TABLES = (AUDIT, EMERGENCY, ORIGIN, MESSAGE, FILE)
+TABLES = (AUDIT, EMERGENCY, ORIGIN, DISCLOSURE, MESSAGE, FILE)

@@ -1,5 +1,6 @@
 from patients.models.chart import Allergy, ChartItem, Condition, TimelineEntry
-from patients.models.consents import Consent, ConsentText
+from patients.models.consents import Acknowledgement, Channel, Consent, ConsentText
+from patients.models.disclosures import Disclosure
 from patients.models.emergency import EmergencyAccess, Label
 from patients.models.exports import RecordExport, RecordImport
 from patients.models.invitations import Invitation
@@ -9,12 +10,15 @@ from patients.models.requests import Addendum, PrivacyRequest, RequestMessage
 from patients.models.side import kept_from_proxies, on_the_side_of
 
 __all__ = [
+    "Acknowledgement",
     "Addendum",
     "Allergy",
+    "Channel",
     "ChartItem",
     "Condition",
     "Consent",
     "ConsentText",
+    "Disclosure",
     "EmergencyAccess",
     "Grant",
     "Invitation",

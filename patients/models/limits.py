@@ -27,6 +27,7 @@ class Limit(models.Model):
     class Kind(models.TextChoices):
         RESTRICTED = "restricted", _("kept, not used")  # GDPR Art. 18
         STATISTICS = "statistics", _("not in statistics")  # GDPR Art. 21
+        REMINDERS = "reminders", _("not reminded of visits")  # GDPR Art. 21
         HOLD = "hold", _("legal hold: nothing is deleted")  # GDPR Art. 17(3)(e)
         ERASED = "erased", _("deleted, but for what the law keeps")  # GDPR Art. 17(3)(b, c)
 
@@ -38,12 +39,14 @@ class Limit(models.Model):
     reason = EncryptedTextField(subject="patient_id")
     since = models.DateTimeField()
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    set_by_id: UUID
     # Of an erased patient: who they were, until when the law makes us keep what is left, and when its key was destroyed.
     kept = EncryptedJSONField(subject="patient_id", null=True)  # {"name", "birth_date", "sex"}
     until = models.DateTimeField(null=True)
     shredded_at = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
     lifted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    lifted_by_id: UUID | None
 
     objects = LimitQuerySet.as_manager()
 

@@ -19,12 +19,15 @@ from patients.actions import requests as actions
 from patients.forms.requests import AskForm, DisagreeForm, SayForm
 from patients.models import Limit, Patient, PrivacyRequest
 from patients.states import RequestState
+from patients.views import seen
 from telemed.accounts import kept
 from telemed.accounts.context import me
+from telemed.accounts.models import User
 from telemed.core import audit, clock
 from telemed.core.problems import Refusal
 
 Kind = PrivacyRequest.Kind
+QUIET = (Limit.Kind.HOLD, Limit.Kind.REMINDERS)  # not said on this page
 # Icon, what follows from it, and what to write.
 RIGHTS = {
     Kind.ACCESS: ("download", gettext_lazy("We send you everything that we hold about you, in a form that you can read and pass on."), gettext_lazy("Everything, or only a part? In which form?")),
@@ -46,7 +49,7 @@ def mine(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse:
     audit.record("read", "patients.request", by=user, patient_id=patient.pk, purpose="PATRQT")
     context = {
         "patient": patient, "own": own, "rows": rows, "section": "account", "now": clock.now(),
-        "limits": Limit.objects.standing().filter(patient=patient).exclude(kind=Limit.Kind.HOLD),
+        "limits": Limit.objects.standing().filter(patient=patient).exclude(kind__in=QUIET),
         "rights": [(kind, kind.label, *RIGHTS[kind][:2]) for kind in RIGHTS], "ask_url": _ask_url(patient, own=own),
     }  # fmt: skip
     return render(request, "patients/requests/list.html", context)
@@ -58,7 +61,7 @@ def ask(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse:
     patient, user, wanted = record_of(request, patient_id), me(request), request.GET
     kind = next((kind for kind in RIGHTS if kind == wanted.get("kind")), None)
     about = wanted.get("about", "")
-    thing = queries.thing(user, patient, about) if about else None
+    thing = _thing(user, patient, about) if about else None
     if kind is None or (about and thing is None):
         raise Http404
     form = AskForm(request.POST or None, initial=kept.take(request))
@@ -92,7 +95,7 @@ def one(request: HttpRequest, request_id: UUID) -> HttpResponse:
     audit.record("read", "patients.request", row.pk, by=user, patient_id=row.patient_id, purpose="PATRQT")
     context = {
         "row": row, "patient": row.patient, "own": row.patient.user_id == user.pk, "say": say, "disagree": disagree, "section": "account",
-        "messages_written": row.messages.select_related("written_by"), "thing": queries.thing(user, row.patient, row.about),
+        "messages_written": row.messages.select_related("written_by"), "thing": _thing(user, row.patient, row.about),
         "may_disagree": (row.kind, row.state) == (Kind.AMENDMENT, RequestState.REFUSED) and not row.disagreed_at,
         "limit": Limit.objects.standing(Limit.Kind.RESTRICTED, Limit.Kind.STATISTICS).filter(request=row).first(),
         "back": _list_url(row.patient, user.pk), "now": clock.now(),
@@ -123,6 +126,13 @@ def _act(request: HttpRequest, row: PrivacyRequest, say: SayForm, disagree: Disa
     else:
         messages.success(request, _("Done."))
     return True
+
+
+def _thing(user: User, patient: Patient, about: str) -> queries.Thing | None:
+    """What of the record is meant, or of the list of who saw it."""
+    if about.startswith("core.auditevent:"):
+        return seen.thing(user, patient, about)
+    return queries.thing(user, patient, about)
 
 
 def _list_url(patient: Patient, reader: Any) -> str:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemed.portals import helping, views
+from telemed.portals import helping, notices, views
 
 app_name = "portals"
 urlpatterns = [
@@ -13,7 +13,8 @@ urlpatterns = [
     path("notifications/", views.notifications, name="notifications"),
     path("help/", views.text_page, {"name": "help"}, name="help"),
     path("accessibility/", views.text_page, {"name": "accessibility"}, name="accessibility"),
-    path("privacy/", views.text_page, {"name": "privacy"}, name="privacy"),
+    path("privacy/", notices.notice, name="privacy"),
+    path("privacy/read/", notices.acknowledge, name="acknowledge"),
     path("offline/", views.text_page, {"name": "offline"}, name="offline"),
     path("sw.js", views.service_worker, name="service-worker"),
     path("logo.png", views.logo, name="logo"),

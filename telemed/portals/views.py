@@ -31,7 +31,7 @@ from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
 
 STEP = 5  # minutes of one row of the day grid
-TEXTS = frozenset({"help", "accessibility", "privacy", "offline"})
+TEXTS = frozenset({"help", "accessibility", "offline"})
 
 
 @dataclass(frozen=True)

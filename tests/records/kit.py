@@ -20,7 +20,7 @@ from billing.states import PaymentState, RefundState
 from consultations.actions import chat, notes, prescribing, rooms
 from consultations.models import Appointment, Participant
 from doctors.models import Doctor
-from patients.actions import emergency, family, invitations, labels, limits, requests
+from patients.actions import disclosures, emergency, family, invitations, labels, limits, requests
 from patients.models import Allergy, Condition, Limit, Patient, Proxy, RecordImport
 from telemed.accounts.actions import changes
 from telemed.accounts.clinics import forget_clinics
@@ -84,7 +84,7 @@ def live(patient: Patient, lina: Doctor, other: Doctor, helper: User, *, now: da
 
 
 def _asked(patient: Patient, office: User, *, now: datetime) -> None:
-    """A correction was asked for, talked about and made; and the data stays out of statistics."""
+    """A correction was asked for, talked about and made; the data stays out of statistics; a court was given something."""
     assert patient.user
     row = requests.open("amendment", patient, "I am not allergic to penicillin", by=patient.user, now=now)
     requests.say(row, "A test showed it", by=patient.user, now=now)
@@ -93,6 +93,8 @@ def _asked(patient: Patient, office: User, *, now: datetime) -> None:
     requests.decide(refused, grant=False, words="The test says so", by=office, now=now)
     requests.disagree(refused, "I breathe perfectly well", by=patient.user, now=now)
     limits.put(patient, Limit.Kind.STATISTICS, reason="She asked", by=office, now=now)
+    given = {"recipient": "County court", "address": "1 Court Street", "what": "The note", "why": "Order 12/2026"}
+    disclosures.record(patient, "court", **given, by=office, now=now)
 
 
 def _visited(patient: Patient, lina: Doctor, *, now: datetime) -> Appointment:

@@ -60,6 +60,7 @@ class User(Findable, AbstractBaseUser, PermissionsMixin):  # type: ignore[django
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("may use the admin"), default=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    notice_read = models.DateField(null=True, editable=False)  # the version of the privacy notice that they have seen
 
     is_superuser = None  # nobody: rights come from the roles in adminops/roles.yaml
 

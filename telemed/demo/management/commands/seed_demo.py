@@ -11,7 +11,7 @@ from django.db import transaction
 from doctors.actions import application, desk, practice, review
 from doctors.models import Doctor, Document, Licence
 from doctors.states import DoctorState, LicenceState
-from patients.actions import consents, family, profile
+from patients.actions import consents, family, notices, profile
 from patients.models import Patient
 from telemed.accounts.actions import factors, identity, members
 from telemed.accounts.clinics import clinic_at, forget_clinics, the_clinic
@@ -41,6 +41,8 @@ class Command(BaseCommand):
             _identities(admin)
             for child in people.CHILDREN:
                 _child(child)
+            for user in User.objects.all():
+                notices.acknowledge(user, language=user.language, now=clock.now())
             visits = history.live(now=clock.now())
         return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, {len(people.STAFF)} staff, {visits} visits"
 
