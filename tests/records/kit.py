@@ -93,8 +93,9 @@ def _asked(patient: Patient, office: User, *, now: datetime) -> None:
     requests.decide(refused, grant=False, words="The test says so", by=office, now=now)
     requests.disagree(refused, "I breathe perfectly well", by=patient.user, now=now)
     limits.put(patient, Limit.Kind.STATISTICS, reason="She asked", by=office, now=now)
-    given = {"recipient": "County court", "address": "1 Court Street", "what": "The note", "why": "Order 12/2026"}
-    disclosures.record(patient, "court", **given, by=office, now=now)
+    disclosures.record(
+        patient, "court", recipient="County court", address="1 Court Street", what="The note", why="Order 12/2026", by=office, now=now
+    )  # fmt: skip
 
 
 def _visited(patient: Patient, lina: Doctor, *, now: datetime) -> Appointment:
