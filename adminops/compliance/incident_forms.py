@@ -41,7 +41,12 @@ class IncidentForm(forms.Form):
     )
     standing = forms.ChoiceField(label=_("What we are to these people"), choices=Standing, widget=forms.RadioSelect)
     protection = forms.ChoiceField(label=_("The data are"), choices=Protection, widget=forms.RadioSelect)
-    kinds = forms.MultipleChoiceField(label=_("Which data"), choices=Incident.Data, widget=forms.CheckboxSelectMultiple)
+    kinds = forms.MultipleChoiceField(
+        label=_("Which data"),
+        choices=Incident.Data,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one thing.")},
+    )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

@@ -394,7 +394,7 @@ def test_the_privacy_officer_records_assesses_tells_and_closes(desk: Client, pri
         ({"places-1-people": ""}, "Enter both, or neither"),
         ({"places-1-place": "US-CA"}, "stands there twice"),
         ({"places-1-people": "-4"}, "greater than or equal to 1"),
-        ({"kinds": []}, "This field is required"),
+        ({"kinds": []}, "Choose at least one thing."),
         ({"standing": "else"}, "Select a valid choice"),
         ({"title": "x" * 121}, "at most 120"),
         ({"discovered_at": "yesterday"}, "Enter a valid date/time"),

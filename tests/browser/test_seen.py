@@ -4,7 +4,6 @@ sees that it has stopped; the privacy officer sees the lines and writes down wha
 import pytest
 from playwright.sync_api import expect
 
-from telemed.run import Stack
 from tests.browser import looks
 from tests.browser.people import NARROW, WIDE, People
 from tests.browser.test_break_glass import DOCTOR, OFFICER, PATIENT, WHY, fill, number, sound
@@ -12,11 +11,11 @@ from tests.browser.test_break_glass import DOCTOR, OFFICER, PATIENT, WHY, fill, 
 pytestmark = pytest.mark.browser
 
 
-def test_a_patient_reads_who_saw_the_record_and_says_what_looks_wrong(people: People, stack: Stack) -> None:
+def test_a_patient_reads_who_saw_the_record_and_says_what_looks_wrong(people: People) -> None:
     doctor = people.demo(DOCTOR, viewport=NARROW)
     doctor.goto("/clinic/patients/")
     doctor.get_by_role("link", name="Emergency").click()
-    fill(doctor, number(stack, "amira@demo.example"), WHY)
+    fill(doctor, number(people, PATIENT), WHY)
     doctor.wait_for_url("**/clinic/emergency/*/")
     doctor.get_by_role("button", name="Close it now").click()
 
@@ -65,10 +64,10 @@ def test_a_patient_takes_sharing_back_and_sees_that_it_has_stopped(people: Peopl
     expect(sharing.get_by_text("On", exact=True)).to_be_visible()
 
 
-def test_what_is_given_to_a_court_is_written_down_and_read_by_the_patient(people: People, stack: Stack) -> None:
+def test_what_is_given_to_a_court_is_written_down_and_read_by_the_patient(people: People) -> None:
     officer = people.demo(OFFICER, viewport=WIDE)
     officer.goto("/admin/disclosures/")
-    officer.get_by_label("Record number").fill(number(stack, "amira@demo.example"))
+    officer.get_by_label("Record number").fill(number(people, PATIENT))
     officer.get_by_role("button", name="Open").click()
     officer.get_by_label("Way").select_option(label="Court or tribunal")
     officer.get_by_role("textbox", name="Given to").fill("County court")
