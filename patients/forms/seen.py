@@ -4,6 +4,7 @@ from datetime import time, timedelta
 from typing import Any, ClassVar
 
 from django import forms
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -45,18 +46,17 @@ class SeenForm(forms.Form):
             self.add_error("until", _("This day is before the first one. Choose a later one."))
         return data
 
-    def wanted(self) -> dict[str, Any]:
-        """What the lines have in common, as conditions of a query."""
-        data, zone = self.cleaned_data, clock.current_zone()
-        found: dict[str, Any] = {}
+    def wanted(self) -> Q:
+        """What the lines have in common."""
+        data, zone, found = self.cleaned_data, clock.current_zone(), Q()
         if data.get("kind") == URGENT:
-            found["purpose"] = "BTG"
+            found &= Q(purpose="BTG")
         elif data.get("kind"):
-            found["action__in"] = KINDS[data["kind"]][1]
+            found &= Q(action__in=KINDS[data["kind"]][1])
         if data.get("since"):
-            found["at__gte"] = clock.at(data["since"], time(), zone)
+            found &= Q(at__gte=clock.at(data["since"], time(), zone))
         if data.get("until"):
-            found["at__lt"] = clock.at(data["until"] + timedelta(days=1), time(), zone)
+            found &= Q(at__lt=clock.at(data["until"] + timedelta(days=1), time(), zone))
         return found
 
     @property

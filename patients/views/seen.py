@@ -106,7 +106,7 @@ def seen(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse:
     named = [(str(pk or SYSTEM), person.name) for pk, person in people.items() if pk != user.pk]
     form = SeenForm(request.GET, people=sorted(named, key=lambda pair: pair[1]))
     if form.is_valid():
-        rows = _of(rows, form.cleaned_data.get("person", ""), user).filter(**form.wanted())
+        rows = _of(rows, form.cleaned_data.get("person", ""), user).filter(form.wanted())
     entries, older = _entries(rows, patient, user, people, before=_number(request.GET.get("before", "")))
     audit.record("read", "patients.seen", patient.pk, by=user, patient_id=patient.pk, purpose="PATRQT")
     ask = reverse("patients:ask") if own else reverse("patients:their-ask", args=[patient.pk])

@@ -159,9 +159,8 @@ def test_a_change_whose_audit_line_cannot_be_written_does_not_happen(
 ) -> None:
     from patients.actions import consents
 
-    text = cast.consent_text()
-    amira.consents.all().delete()
+    text = cast.consent_text(consents.SHARING)
     monkeypatch.setattr(audit, "WRITE", audit.WRITE.replace("core_auditevent", "core_nowhere"))
     with pytest.raises(ProgrammingError):
         consents.give(amira, text, by=amira.user, now=now)
-    assert consents.given(amira, consents.TELEHEALTH) is False
+    assert consents.given(amira, consents.SHARING) is False
