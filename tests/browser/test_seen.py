@@ -26,7 +26,7 @@ def test_a_patient_reads_who_saw_the_record_and_says_what_looks_wrong(people: Pe
     entry = amira.locator(".look--urgent").first
     expect(entry.get_by_text("Opened in an emergency", exact=True)).to_be_visible()
     entry.locator("summary").click()
-    expect(entry.get_by_text(WHY)).to_be_visible()
+    expect(entry.get_by_text(WHY).first).to_be_visible()
     sound(amira)
     entry.get_by_role("link", name="This looks wrong").click()
     expect(amira.get_by_text(f"{DOCTOR} ").first).to_be_visible()
