@@ -15,7 +15,7 @@ django.setup()
 from django.conf import settings  # noqa: E402 -- after the apps are loaded
 from django.test import Client  # noqa: E402
 
-from telemed.core import clock  # noqa: E402
+from telemed.core import audit, clock  # noqa: E402
 from tests import cast  # noqa: E402
 
 
@@ -38,5 +38,6 @@ def visit(nth: int) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    rows = [visit(nth) for nth in range(int(sys.argv[1]))]
+    with audit.origin("test"):
+        rows = [visit(nth) for nth in range(int(sys.argv[1]))]
     print(json.dumps({"cookie": settings.SESSION_COOKIE_NAME, "visits": rows}))  # noqa: T201
