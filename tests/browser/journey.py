@@ -197,7 +197,7 @@ class Journey(Traveller):
         page.goto("/payments/")
         assert fetch(page, page.get_by_role("link", name="Receipt").first).startswith(b"%PDF")
         page.goto("/record/sharing/")
-        expect(page.get_by_text(DOCTOR).first).to_be_visible()
+        expect(page.locator("main li strong").get_by_text(DOCTOR).first).to_be_visible()
         self.look(page)
         assert at_rest.found(self.people.stack, [*CANARIES, self.name]) == []
         until(partial(at_rest.sealed, self.people.stack), "the access log is sealed")

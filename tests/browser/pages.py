@@ -151,6 +151,7 @@ ON_THE_WAY = {
 }  # fmt: skip
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
 NO_PAGE = {
+    "portals:acknowledge", "patients:disclosures-file", "patients:their-disclosures-file", "patients:consent-proof", "patients:their-consent-proof",
     "consultations:clinic-visit-cancel", "consultations:clinic-visit-hide", "consultations:visit-hide", "patients:hide",
     "consultations:emergency-close",
     "accounts:session-end", "accounts:sessions-end-others", "accounts:with", "accounts:with-back",
