@@ -60,7 +60,7 @@ class HoldForm(forms.Form):
 
 class FindForm(forms.Form):
     number = forms.CharField(
-        label=_("Record number"), max_length=12, help_text=_("As it stands on the patient's pages, like 123 456 7890.")
+        label=_("Record number"), max_length=12, help_text=_("As it stands on the patient's pages, like 123 456 789.")
     )
 
 
