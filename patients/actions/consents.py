@@ -1,6 +1,5 @@
 """What the patient agreed to, in which words; and what stops when they take it back."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
@@ -108,13 +107,6 @@ def _withdraw(patient: Patient, purpose: str, *, by: User, now: datetime) -> Non
             purpose="PATRQT",
             outcome="withdrawn",
         )
-    if purpose in STOPS:
-        STOPS[purpose](patient, by, now)
+    if purpose == SHARING:
+        sharing.narrow(patient, by=by)
     events.publish("patients.consent.withdrawn", patient.pk, by=by.pk, now=now, data={"purpose": purpose})
-
-
-def _stop_sharing(patient: Patient, by: User, now: datetime) -> None:
-    sharing.narrow(patient, by=by)
-
-
-STOPS: dict[str, Callable[[Patient, User, datetime], None]] = {SHARING: _stop_sharing}

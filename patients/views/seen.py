@@ -1,7 +1,7 @@
 """Who saw a record: the access log in plain words, by day and person."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -220,9 +220,7 @@ def _with_reasons(entries: list[Entry], patient: Patient, reader: User) -> list[
         day = row.opened_at.astimezone(clock.current_zone()).date()
         by_doctor.setdefault((row.doctor_id, day), []).append(_urgent(row, whole=whole))
     return [
-        Entry(entry.key, entry.person, entry.about, entry.lines, by_doctor.get((entry.key[1], entry.day), []))
-        if entry.key[3]
-        else entry
+        replace(entry, urgent=by_doctor.get((entry.key[1], entry.day), [])) if entry.key[3] else entry
         for entry in entries
     ]
 
@@ -245,7 +243,7 @@ def _told(entries: list[Entry], patient: Patient, reader: User) -> list[Entry]:
     numbers = [pk for pk in (_number(key.partition(":")[2]) for key in about) if pk]
     events = AuditEvent.objects.filter(patient_id=patient.pk, pk__in=numbers)
     days = {_day_of(event): about[f"core.auditevent:{event.pk}"] for event in events}
-    return [Entry(row.key, row.person, row.about, row.lines, row.urgent, days.get(row.key)) for row in entries]
+    return [replace(row, told=days.get(row.key)) for row in entries]
 
 
 def _day_of(event: AuditEvent) -> tuple[Any, ...]:
