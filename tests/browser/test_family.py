@@ -96,7 +96,7 @@ def test_a_daughter_acts_for_her_father_until_he_takes_it_back(people: People, s
     daughter.get_by_role("button", name="Accept").click()
     look(daughter)
     daughter.get_by_role("link", name="Health record – Mateo Silva").click()
-    expect(daughter.get_by_text("Asma")).to_be_visible()
+    expect(daughter.get_by_text("Asma", exact=True)).to_be_visible()
     record = daughter.url
     booked_for(daughter, "Mateo Silva", "He coughs at night")
 
