@@ -370,7 +370,7 @@ async def test_a_gap_is_filled_on_request(room: Consultation, keys: dict[str, st
 async def test_a_lost_frame_shows_in_the_next_beat(
     room: Consultation, keys: dict[str, str], settings: Settings
 ) -> None:
-    settings.ROOM = {**settings.ROOM, "beat_seconds": 0.2}
+    settings.ROOM = {**settings.ROOM, "beat_seconds": 1}
     _doctor, patient = await both(room, keys)
     waiting = await patient.until("beat")
     assert waiting["head"] == await db(RoomEvent.objects.count)
