@@ -4,6 +4,7 @@
 python := .venv/bin/python
 compile := $(python) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 browser := TELEMED_MODE=demo $(python) -m pytest -m browser tests/browser
+failed := sed -n 's/^  "\(tests\/browser.*\)": true.*/  \1/p' .pytest_cache/v/cache/lastfailed | tee .local/second-try
 export ONLY # make prove ONLY=…, make bench ONLY=…
 
 help: ## This list
@@ -14,7 +15,7 @@ run: install ## Start everything on http://localhost:8000 (another port: PORT=81
 
 test: install-browser lint ## Lint, tests on a fresh database (PG=/usr/lib/postgresql/15/bin: on that one), browser journeys
 	@$(python) -m telemed.embedded --throwaway $(if $(PG),--pg $(PG)) -- $(python) -m pytest -n 2 -m "not browser"
-	@$(browser) || { echo 'Once more, what failed on a busy machine:'; $(browser) --last-failed; }
+	@$(browser) || { echo 'These failed and are tried once more:'; $(failed); $(browser) --last-failed && { echo 'GREEN ONLY ON THE SECOND TRY:'; cat .local/second-try; }; }
 
 lint: install-tests ## Style, types, templates and the borders between the parts
 	@$(python) -m ruff check

@@ -87,6 +87,7 @@ class Refund(Stateful):
         AMOUNT = "amount", _("another amount than the price")
         CANCELLED = "cancelled", _("the visit was cancelled")
         DOCTOR_NO_SHOW = "doctor_no_show", _("the doctor did not come")
+        MISSED = "missed", _("the visit did not take place")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")

@@ -19,6 +19,7 @@ from telemed.notifications.actions.outbox import Notice
 MONEY_BACK = {
     "consultations.appointment.cancelled": Refund.Reason.CANCELLED,
     "consultations.appointment.doctor_no_show": Refund.Reason.DOCTOR_NO_SHOW,
+    "consultations.appointment.missed": Refund.Reason.MISSED,
 }
 
 

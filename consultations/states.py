@@ -14,7 +14,7 @@ class AppointmentState(models.TextChoices):
     COMPLETED = "completed", _("completed")
     PATIENT_NO_SHOW = "patient_no_show", _("patient did not come")
     DOCTOR_NO_SHOW = "doctor_no_show", _("doctor did not come")
-    MISSED = "missed", _("nobody came")
+    MISSED = "missed", _("did not take place")
 
 
 A = AppointmentState

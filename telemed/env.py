@@ -2,9 +2,10 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 
@@ -36,12 +37,15 @@ def parsed(name: str, default: T, read: Callable[[str], T], what: str) -> T:
         return default
     try:
         return read(value)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OSError):
         refuse(f"{name}={value!r} is not {what}; see docs/configuration.md.")
 
 
-def whole(name: str, default: int) -> int:
-    return parsed(name, default, int, "a whole number")
+def whole(name: str, default: int, *, least: int = 1) -> int:
+    number = parsed(name, default, int, "a whole number")
+    if number < least:
+        refuse(f"{name}={number} is too small; the least is {least}.")
+    return number
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -53,10 +57,26 @@ def names(name: str, default: list[str] | None = None) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()] or list(default or [])
 
 
+def one_of(name: str, default: str, known: Collection[str], what: str) -> str:
+    def read(value: str) -> str:
+        if value not in known:
+            raise ValueError
+        return value
+
+    return parsed(name, default, read, what)
+
+
+def zone(name: str, default: str) -> str:
+    return parsed(name, default, lambda value: ZoneInfo(value).key, "a time zone like Europe/London")
+
+
 def minutes(name: str, default: list[int]) -> list[int]:
-    return parsed(
+    found = parsed(
         name, default, lambda value: [int(part) for part in value.split(",")], "a list of minutes like 1440,15"
     )
+    if min(found) < 1:
+        refuse(f"{name}={text(name)!r}: a reminder comes at least one minute before.")
+    return found
 
 
 def url(name: str, value: str, schemes: set[str]) -> SplitResult:
@@ -68,7 +88,20 @@ def url(name: str, value: str, schemes: set[str]) -> SplitResult:
         refuse(f"{name}={value!r} is not a URL; see docs/configuration.md.")
     if split.scheme not in schemes:
         refuse(f"{name}={value!r} must start with {' or '.join(sorted(f'{scheme}://' for scheme in schemes))}.")
+    if split.scheme in ("http", "https") and not split.hostname:
+        refuse(f"{name}={value!r} names no host, like https://clinic.example.")
     return split
+
+
+def on_this_machine(name: str, value: str) -> None:
+    """Demo mode signs anyone in, so it must not reach what real people use; fakes on this machine are fine."""
+    parts = urlsplit(value)
+    if service := {"s3": "S3", "aws-kms": "KMS"}.get(parts.scheme):
+        amazon = text(f"AWS_ENDPOINT_URL_{service}") or text("AWS_ENDPOINT_URL") or "https://amazonaws.com"
+        parts = urlsplit(amazon)
+    host = parts.hostname or ""
+    if host not in ("", "localhost", "127.0.0.1", "::1") and not host.startswith("%2f"):  # %2f: the folder of a socket
+        refuse(f"demo mode is for this machine only, and {name} names another one.")
 
 
 def key32(name: str, value: str) -> bytes:

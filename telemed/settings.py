@@ -3,9 +3,11 @@ the environment and is listed in docs/configuration.md."""
 
 import re
 from datetime import timedelta
+from logging import getLevelNamesMapping
 from pathlib import Path
 from typing import Any
 
+from babel.core import get_global
 from csp.constants import NONCE, NONE, SELF
 
 from telemed import env
@@ -30,11 +32,6 @@ PUBLIC_URL = env.needed(
     production=PRODUCTION,
 ).rstrip("/")
 _public = env.url("PUBLIC_URL", PUBLIC_URL, {"https"} if PRODUCTION else {"http", "https"})
-if DEMO and (
-    _public.hostname not in ("localhost", "127.0.0.1") or env.text("STRIPE_SECRET_KEY").startswith("sk_live_")
-):
-    env.refuse("demo mode is for this machine only: PUBLIC_URL must be on localhost and no live Stripe key may be set.")
-
 SECRET_KEY = env.needed(
     "SECRET_KEY", what="at least 50 random characters", demo="demo-only-" + "0" * 50, production=PRODUCTION
 )
@@ -56,7 +53,7 @@ _hosts = [
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{host}{_port}" for host in _hosts]
 CSRF_TRUSTED_ORIGINS += [f"{_public.scheme}://{ADMIN_HOST}"] if ADMIN_HOST else []
 SOCKET_ORIGINS = [origin.replace("*.", ".") for origin in CSRF_TRUSTED_ORIGINS]  # Channels writes them so
-TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 1 if PRODUCTION else 0)
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 1 if PRODUCTION else 0, least=0)
 
 # --- parts ------------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -166,7 +163,7 @@ DATABASES: dict[str, dict[str, Any]] = {"default": env.env.db_url_config(DATABAS
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     # JIT costs more than it gives on short statements, and no statement of a page may run for ever.
-    "options": f"-c jit=off -c statement_timeout={env.whole('DATABASE_TIMEOUT_MS', 20000)} -c idle_in_transaction_session_timeout=60000",
+    "options": f"-c jit=off -c statement_timeout={env.whole('DATABASE_TIMEOUT_MS', 20000, least=0)} -c idle_in_transaction_session_timeout=60000",
     "pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL", 12), "timeout": 10},
 }
 REDIS_URL = env.needed(
@@ -371,9 +368,9 @@ LOCALE_PATHS = [ROOT / "telemed" / "locale"]
 # The clinic's first row is made from these; afterwards it is edited in the admin.
 CLINIC = {
     "name": env.text("CLINIC_NAME", "Carepath"),
-    "country": env.text("CLINIC_COUNTRY", "GB"),
-    "time_zone": env.text("CLINIC_TIME_ZONE", "Europe/London"),
-    "currency": env.text("CLINIC_CURRENCY", "GBP"),
+    "country": env.one_of("CLINIC_COUNTRY", "GB", get_global("territory_currencies"), "a country code like GB"),
+    "time_zone": env.zone("CLINIC_TIME_ZONE", "Europe/London"),
+    "currency": env.one_of("CLINIC_CURRENCY", "GBP", get_global("all_currencies"), "a currency code like GBP"),
     "emergency_number": env.text("CLINIC_EMERGENCY_NUMBER", "999"),
     "phone": env.text("CLINIC_PHONE", "+442079460000"),
     "email": env.text("CLINIC_EMAIL", "hello@carepath.example"),
@@ -387,7 +384,8 @@ STATICFILES_DIRS = [ROOT / "static"]
 WHITENOISE_MAX_AGE = 3600
 
 # --- work after the answer ----------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL.replace("unix://", "redis+socket://"))  # as Celery has it
+env.url("CELERY_BROKER_URL", CELERY_BROKER_URL, {"redis", "rediss", "redis+socket"})
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -476,9 +474,24 @@ STRIPE = {
     ),
     "api_base": env.text("STRIPE_API_BASE"),
 }
-TURN = {"urls": env.names("TURN_URLS"), "secret": env.text("TURN_SECRET"), "ttl": env.whole("TURN_TTL", 3600)}
+if DEMO and re.match("[sr]k_live_", STRIPE["secret_key"]):
+    env.refuse("demo mode is for this machine only: no live Stripe key may be set as STRIPE_SECRET_KEY.")
+if PRODUCTION and STRIPE["webhook_secret"].startswith("whsec_demo_"):
+    env.refuse("STRIPE_WEBHOOK_SECRET is the one of demo mode, which everybody knows.")
+if PRODUCTION and re.match("[sr]k_test_", STRIPE["secret_key"]) and not STRIPE["api_base"]:
+    env.refuse(
+        "STRIPE_SECRET_KEY is a test key, so nobody would really pay. For a rehearsal set STRIPE_API_BASE as well."
+    )
+TURN: dict[str, Any] = {
+    "urls": env.names("TURN_URLS"),
+    "secret": env.text("TURN_SECRET"),
+    "ttl": env.whole("TURN_TTL", 3600),
+}
 if bool(TURN["urls"]) != bool(TURN["secret"]):
     env.refuse("TURN_URLS and TURN_SECRET go together; set both or none.")
+for _turn in TURN["urls"]:
+    if not re.match(r"(turn|stun)s?:[^/:]", _turn):
+        env.refuse(f"TURN_URLS: {_turn!r} must be like turn:turn.example:3478 or turns:turn.example:5349.")
 SIGNING = {
     "key": Path(
         env.needed(
@@ -502,7 +515,7 @@ SIGNING = {
 HOLD_MINUTES = env.whole("HOLD_MINUTES", 10)
 HOLD_EXTENSIONS = 3
 REMINDER_MINUTES = env.minutes("REMINDER_MINUTES", [1440, 15])
-FREE_CANCEL_HOURS = env.whole("FREE_CANCEL_HOURS", 2)
+FREE_CANCEL_HOURS = env.whole("FREE_CANCEL_HOURS", 2, least=0)
 PRESCRIPTION_VALID_DAYS = env.whole("PRESCRIPTION_VALID_DAYS", 180)
 # An identity provider that speaks OpenID Connect for Identity Assurance; without one, level 2 is not offered.
 EKYC: dict[str, Any] = {
@@ -517,7 +530,7 @@ if EKYC["issuer"]:
     env.url("EKYC_ISSUER", EKYC["issuer"], {"https"} if PRODUCTION else {"http", "https"})
 # How well we must know who a patient is before something is done for them: 0 the address is proved, 1 staff compared a
 # document and a face, 2 an identity provider vouches.
-IDENTITY_LEVEL_PRESCRIBING = env.whole("IDENTITY_LEVEL_PRESCRIBING", 0)
+IDENTITY_LEVEL_PRESCRIBING = env.whole("IDENTITY_LEVEL_PRESCRIBING", 0, least=0)
 if IDENTITY_LEVEL_PRESCRIBING > 2:
     env.refuse("IDENTITY_LEVEL_PRESCRIBING must be 0, 1 or 2.")
 ROOM = {
@@ -543,7 +556,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "telemed.core.logs.Line", "format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
+    "root": {
+        "handlers": ["console"],
+        "level": env.one_of("LOG_LEVEL", "WARNING", getLevelNamesMapping(), "a level like WARNING"),
+    },
     "loggers": {
         "telemed": {"level": "INFO"},
         "django": {"handlers": [], "level": "WARNING"},  # Django's own would mail errors
@@ -554,3 +570,20 @@ LOGGING = {
         "channels_redis.pubsub": {"level": "CRITICAL"},
     },
 }
+
+# --- demo mode is for this machine only -----------------------------------------------------------------------------------
+if DEMO:
+    for _name, _value in {
+        "PUBLIC_URL": PUBLIC_URL,
+        "DATABASE_URL": DATABASE_URL,
+        "REDIS_URL": REDIS_URL,
+        "CELERY_BROKER_URL": CELERY_BROKER_URL,
+        "EMAIL_URL": EMAIL_URL,
+        "STORAGE_URL": STORAGE_URL,
+        "TOMBSTONES_URL": TOMBSTONES_URL,
+        "KMS_URL": KMS_URL,
+        "TWILIO_ACCOUNT_SID": (TWILIO["base_url"] or "https://api.twilio.com") if TWILIO["account_sid"] else "",
+    }.items():
+        env.on_this_machine(_name, _value)
+    for _key_url in KMS_OLD_URLS:
+        env.on_this_machine("KMS_OLD_URLS", _key_url)

@@ -3,7 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -44,8 +45,18 @@ def show(measures: Mapping[str, Callable[[], Iterable[Figure]]]) -> int:
     print("name | value | goal | base | verdict", flush=True)
     for name in only or measures:
         started = time.monotonic()
-        for figure in measures[name]():
+        for figure in _measured(name, measures[name]):
             short += not figure.ok
             print(figure, flush=True)
         print(f"  ({name} took {time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
     return 1 if short else 0
+
+
+def _measured(name: str, measure: Callable[[], Iterable[Figure]]) -> Iterator[Figure]:
+    """A measurement that breaks is a figure that is short; those after it are still taken."""
+    try:
+        yield from measure()
+    except Exception as error:  # noqa: BLE001 -- whatever it is, its line says so
+        traceback.print_exc()
+        words = str(error).strip().splitlines() or [""]
+        yield Figure(name, f"error {type(error).__name__}: {words[0][:120]}".replace("|", "/"), "goal", "-", ok=False)

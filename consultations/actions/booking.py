@@ -40,7 +40,9 @@ class PatientBusy(Refusal):
 
 class HoldExpired(Refusal):
     code = "hold_expired"
-    sentence = _("The ten minutes are over and the time is free again. What you typed is kept; choose a time to go on.")
+    sentence = _(
+        "We could not hold this time any longer and it is free again. What you typed is kept; choose a time to go on."
+    )
 
 
 class DoctorAway(HoldExpired):
@@ -101,7 +103,7 @@ def hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointmen
 
 
 def extend(appointment: Appointment, *, by: User, now: datetime) -> None:
-    """Ten more minutes, at most HOLD_EXTENSIONS times. Raises HoldExpired or NoMoreTime."""
+    """HOLD_MINUTES more, at most HOLD_EXTENSIONS times. Raises HoldExpired or NoMoreTime."""
     more = now + timedelta(minutes=settings.HOLD_MINUTES)
     held = Appointment.objects.filter(pk=appointment.pk, state=AppointmentState.HELD, hold_expires_at__gt=now)
     left = held.filter(hold_extensions__lt=settings.HOLD_EXTENSIONS)

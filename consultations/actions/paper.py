@@ -1,6 +1,7 @@
-"""The prescription on paper: everything that Annexure 2 of India's Telemedicine Practice Guidelines asks for, and a code
-with which any pharmacy can check it."""
+"""What a visit leaves on paper. The prescription: everything that Annexure 2 of India's Telemedicine Practice Guidelines
+asks for, and a code with which any pharmacy can check it. The summary: what was decided, in words for the patient."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from consultations import wording
-from consultations.models import Prescription
+from consultations.models import ClinicalNote, Prescription
 from patients import queries
 from telemed.core import clock, pdf, speech
 
@@ -35,6 +36,17 @@ def preview(prescription: Prescription, *, diagnoses: list[Any], now: datetime) 
         "day": today, "age": clock.age(patient.birth_date, today) if patient.birth_date else None,
         "capitals": doctor.clinic.country == "IN",  # generic names in capital letters: Indian Medical Council, rule 1.5
     }  # fmt: skip
+
+
+def summary(note: ClinicalNote, prescriptions: Collection[Prescription]) -> bytes:
+    """The signed PDF of a signed note, in the patient's language and the active zone."""
+    visit = note.consultation.appointment
+    context = {
+        "visit": visit, "doctor": visit.doctor, "clinic": visit.doctor.clinic, "patient": visit.patient, "note": note,
+        "prescriptions": prescriptions, "advice": [row.advice for row in prescriptions if row.advice],
+    }  # fmt: skip
+    drawn = pdf.render("pdf/summary.html", context, language=queries.language_of(visit.patient))
+    return pdf.sign(drawn, reason=f"Visit summary {visit.reference}, {visit.doctor.name}")
 
 
 def day(prescription: Prescription, moment: datetime) -> date:

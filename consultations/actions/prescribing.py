@@ -25,7 +25,7 @@ from patients.actions import timeline
 from patients.models import TimelineEntry
 from telemed.accounts.actions import identity
 from telemed.accounts.models import User
-from telemed.core import audit, crypto, files, ids, states
+from telemed.core import audit, files, ids, keyed, states
 from telemed.core.problems import Refusal
 
 CODE_LENGTH = 16  # characters of the code on the paper: 80 random bits
@@ -119,12 +119,12 @@ def cancel(prescription: Prescription, *, reason: str, by: User, now: datetime) 
 
 def digest(code: str) -> bytes:
     """What is stored of the code on the paper."""
-    return crypto.digest("prescription-code", ids.typed(code))
+    return keyed.digest("prescription-code", ids.typed(code))
 
 
 def digests(code: str) -> list[bytes]:
     """``digest`` under every key that is in use."""
-    return crypto.digests("prescription-code", ids.typed(code))
+    return keyed.digests("prescription-code", ids.typed(code))
 
 
 def _require(draft: Prescription, revision: int, now: datetime) -> list[Reviewed]:

@@ -16,7 +16,7 @@ def count(seats: Iterable[Participant], now: datetime) -> None:
             seat.together_seconds += together
     for seat in here:
         seat.present_seconds += _seconds(seat.present_since, now)
-        seat.present_since = max(now, seat.present_since or now)
+        seat.present_since = seat.seen_at = max(now, seat.present_since or now)
 
 
 def both_inside(seats: Iterable[Participant]) -> bool:

@@ -21,9 +21,8 @@ def send_due(say: Callable[[Appointment, Reminder], None], *, now: datetime, lim
             "appointment__doctor__user", "appointment__doctor__clinic", "appointment__patient__user"
         )
         due = list(rows.select_for_update(skip_locked=True, of=("self",))[:limit])
-        latest = {row.appointment_id: row.pk for row in due}  # ordered by due time, so the last one wins
         for row in due:
-            row.sent = row.pk == latest[row.appointment_id] and _still_makes_sense(row.appointment, now)
+            row.sent = not row.overtaken and _still_makes_sense(row.appointment, now)
             row.done_at = now
             if row.sent:
                 with at(row.appointment.doctor.clinic):

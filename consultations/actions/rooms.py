@@ -157,7 +157,8 @@ def end(seat: Participant, *, client_id: str, by: User, now: datetime) -> None:
     if room.state == ConsultationState.ENDED:
         return
     patient = next(guest for guest in seats.values() if guest.role == Role.PATIENT)
-    if not patient.arrived_at and now < room.appointment.starts_at + PATIENCE:
+    here = patient.present_since or visits.came(patient, room) or visits.met(patient)
+    if not here and now < room.appointment.starts_at + PATIENCE:
         raise TooSoon
     log.append(room, seat, "ended", {}, client_id=client_id, by=by, now=now)
     _end(room, seats, by=by, now=now)
@@ -204,8 +205,8 @@ def _save(seats: Collection[Participant]) -> None:
     Participant.objects.bulk_update(
         seats,
         [
-            "user", "state", "admitted", "epoch", "instance", "socket", "lost_at", "arrived_at", "present_since",
-            "present_seconds", "together_seconds",
+            "user", "state", "admitted", "epoch", "instance", "socket", "lost_at", "arrived_at", "seen_at",
+            "present_since", "present_seconds", "together_seconds",
         ],
     )  # fmt: skip
 

@@ -101,16 +101,32 @@ def cancel(appointment: Appointment, *, by: User, now: datetime) -> None:
     realtime.broadcast(f"slots.{appointment.doctor_id.hex}", {"t": "slots", "doctor": str(appointment.doctor_id)})
 
 
+def met(seat: Participant) -> bool:
+    """Long enough for a visit; time together counts for both."""
+    return seat.together_seconds >= TOGETHER_SECONDS
+
+
+def came(seat: Participant, room: Consultation) -> bool:
+    """There when the visit should have begun or later: who looked in before and left did not come."""
+    return bool(seat.seen_at and seat.seen_at >= room.appointment.starts_at)
+
+
 def outcome(room: Consultation) -> str:
-    """What the visit was, from who was really there."""
+    """What the visit was: how long both were together, else who was there when it should have begun or later."""
     doctor, patient = (_seat(room, role) for role in (Participant.Role.DOCTOR, Participant.Role.PATIENT))
-    if min(doctor.together_seconds, patient.together_seconds) >= TOGETHER_SECONDS:
+    if met(patient):
         return AppointmentState.COMPLETED
-    if doctor.arrived_at and not patient.arrived_at:
-        return AppointmentState.PATIENT_NO_SHOW
-    if patient.arrived_at and not (doctor.arrived_at and patient.admitted):
+    doctor_came, patient_came = came(doctor, room), came(patient, room)
+    if doctor_came != patient_came:
+        return AppointmentState.PATIENT_NO_SHOW if doctor_came else AppointmentState.DOCTOR_NO_SHOW
+    if not patient.admitted and _waited_beside(patient, doctor):
         return AppointmentState.DOCTOR_NO_SHOW
-    return AppointmentState.COMPLETED if doctor.arrived_at else AppointmentState.MISSED
+    return AppointmentState.MISSED  # nobody came, one had left when the other came, or they hardly met
+
+
+def _waited_beside(patient: Participant, doctor: Participant) -> bool:
+    """The patient was still there when the doctor came."""
+    return bool(patient.seen_at and doctor.arrived_at and patient.seen_at >= doctor.arrived_at)
 
 
 @transaction.atomic

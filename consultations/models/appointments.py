@@ -156,7 +156,11 @@ class Appointment(Stateful):
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
     def due(self, now: datetime) -> Self:
-        return self.filter(due_at__lte=now, done_at=None).order_by("due_at")
+        """What is to be done now. A reminder is ``overtaken`` when a later one of its visit is due as well."""
+        later = Reminder.objects.filter(
+            appointment=models.OuterRef("appointment"), due_at__gt=models.OuterRef("due_at"), due_at__lte=now
+        )
+        return self.filter(due_at__lte=now, done_at=None).annotate(overtaken=models.Exists(later)).order_by("due_at")
 
 
 class Reminder(models.Model):
@@ -167,6 +171,7 @@ class Reminder(models.Model):
     minutes_before = models.PositiveIntegerField()
     due_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
+    overtaken: bool  # of what is due
     sent = models.BooleanField(default=False)  # done without being sent: too late, or the visit is off
 
     objects = ReminderQuerySet.as_manager()

@@ -132,6 +132,7 @@ class Participant(models.Model):
     read = models.BigIntegerField(default=0)
     devices = EncryptedJSONField(null=True)  # how the device check went
     arrived_at = models.DateTimeField(null=True)  # first seen in the room or the waiting room
+    seen_at = models.DateTimeField(null=True)  # last there, as of the last change of the room
     present_since = models.DateTimeField(null=True)
     present_seconds = models.PositiveIntegerField(default=0)
     together_seconds = models.PositiveIntegerField(default=0)  # while another admitted person was there

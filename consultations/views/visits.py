@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from consultations.actions import paper
 from consultations.actions import visits as actions
 from consultations.invites import calendar_file
 from consultations.models import Appointment, ClinicalNote, Prescription
-from consultations.states import AppointmentState
+from consultations.states import AppointmentState, PrescriptionState
 from doctors.queries import may_practise
 from patients import queries
 from patients.models import Proxy
@@ -86,6 +87,26 @@ def calendar(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     text = calendar_file(appointment, tz=clock.current_zone(), link=link, now=clock.now())
     headers = {"Content-Disposition": 'attachment; filename="appointment.ics"'}
     return HttpResponse(text, content_type="text/calendar; charset=utf-8", headers=headers)
+
+
+@require_GET
+@transaction.atomic
+def summary(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    """What was decided in the visit, as a PDF. There is one as soon as the doctor has signed the note."""
+    appointment, user = _fetch(request, appointment_id), me(request)
+    notes = ClinicalNote.objects.for_user(user).filter(signed_at__isnull=False)
+    visit = "consultation__appointment"
+    note = get_object_or_404(
+        notes.select_related(f"{visit}__doctor__clinic", f"{visit}__patient"), consultation__appointment=appointment
+    )
+    valid = Prescription.objects.for_user(user).filter(
+        consultation__appointment=appointment, state=PrescriptionState.SIGNED
+    )
+    audit.record(
+        "print", "consultations.note", note.pk, by=user, patient_id=appointment.patient_id, purpose="PATRQT"
+    )  # fmt: skip
+    headers = {"Content-Disposition": f'attachment; filename="visit-{appointment.reference}.pdf"'}
+    return HttpResponse(paper.summary(note, list(valid)), content_type="application/pdf", headers=headers)
 
 
 @require_http_methods(["GET", "POST"])

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from patients.models.people import Patient, Proxy
-from telemed.core import access, clock, crypto
+from telemed.core import access, clock, keyed
 from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
 
@@ -30,12 +30,12 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def to(self, user: Any) -> Self:
         """Those that were sent to an address of ``user``: only its owner has proved it."""
         mine = [address for address in (user.email, user.phone) if address]
-        return self.filter(reached__in=[one for address in mine for one in crypto.digests(REACHED, address)])
+        return self.filter(reached__in=[one for address in mine for one in keyed.digests(REACHED, address)])
 
 
 def reach(address: str) -> bytes:
     """What an address is found by without being stored in the open."""
-    return crypto.digest(REACHED, address)
+    return keyed.digest(REACHED, address)
 
 
 class Invitation(models.Model):

@@ -10,7 +10,7 @@ from typing import Literal
 
 import phonenumbers
 
-from telemed.core import crypto
+from telemed.core import keyed
 
 F_04 = "Misuse rule F-04, OTP pumping (section 9 of the security reference, November 2026)"
 ASVS = "OWASP ASVS 5.0.0, 6.6.3: codes sent out of band are limited in rate"
@@ -39,7 +39,7 @@ LIMITS = (
 
 def key(address: str) -> str:
     """What tries for an address are counted under in Redis, where it must not be known whose they are."""
-    return crypto.digest("rate-limit", address).hex()
+    return keyed.digest("rate-limit", address).hex()
 
 
 def block(number: str) -> str:

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 from django.dispatch import Signal
 
-from telemed.core import clock, crypto, proof
+from telemed.core import clock, keyed, proof
 from telemed.core.models import AuditEvent
 from telemed.core.origin import Origin, add, origin, present, within
 
@@ -166,7 +166,7 @@ def parameters(row: AuditEvent) -> dict[str, Any]:
 
 def hashed(words: str) -> str:
     """What somebody searched for, so that the same search is recognised and nobody reads it in the log."""
-    return crypto.digest("search", words.strip().casefold()).hex() if words.strip() else ""
+    return keyed.digest("search", words.strip().casefold()).hex() if words.strip() else ""
 
 
 def shorten(address: str) -> str:

@@ -1,12 +1,13 @@
-"""What must be true before the first request and the first task: the root key works, and whoever was erased stays erased."""
+"""What must be true before the first request and the first task: the keys work, and whoever was erased stays erased."""
 
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
-from telemed.core import kms, tombstones
+from telemed.core import keys, kms, tombstones
 
 
 class NotReady(Exception):
@@ -17,6 +18,8 @@ def check() -> None:
     """Raises NotReady."""
     try:
         kms.try_out()
+        if settings.PRODUCTION:
+            keys.try_out(settings.SIGNING["key"], settings.SIGNING["certificate"])
         tombstones.refuse_unless_replayed()
     except (ImproperlyConfigured, tombstones.NotReplayed) as error:
         raise NotReady(f"telemed cannot start: {error}") from error

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
 
-from telemed.core import datamap, kms
+from telemed.core import datamap, keys, kms
 
 
 @register(Tags.security, deploy=True)
@@ -17,20 +18,15 @@ def demo_is_off(app_configs: Any, **_: Any) -> list[Error]:
 
 @register(Tags.security, deploy=True)
 def keys_are_there(app_configs: Any, **_: Any) -> list[Error]:
-    wanted = {
-        **({"KMS_URL": path} if (path := kms.key_file()) else {}),
-        "SIGNING_KEY": settings.SIGNING["key"],
-        "SIGNING_CERTIFICATE": settings.SIGNING["certificate"],
-    }
-    return [
-        Error(
-            f"{name} names {path}, which does not exist.",
-            hint="manage.py make_keys makes the root key; the certificate comes from your authority.",
-            id="telemed.E002",
-        )
-        for name, path in wanted.items()
-        if not path.exists()
-    ]
+    found = []
+    if (path := kms.key_file()) and not path.exists():
+        found = [f"KMS_URL names {path}, which does not exist."]
+    try:
+        keys.try_out(settings.SIGNING["key"], settings.SIGNING["certificate"])
+    except ImproperlyConfigured as error:
+        found.append(str(error))
+    hint = "manage.py make_keys makes the root key; the certificate comes from your authority."
+    return [Error(sentence, hint=hint, id="telemed.E002") for sentence in found]
 
 
 @register()

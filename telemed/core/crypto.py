@@ -4,11 +4,10 @@ house), which is wrapped by the root key of ``kms``.
 Envelope: version (1) | data key id (16) | nonce (12) | ciphertext and tag. The additional data binds a value to its
 tenant, model, field and row, so that it cannot be moved. Opening fails closed: a changed byte raises Tampered.
 
-Only ``fields`` and ``files`` use this module, besides the callers of ``digest`` and ``destroy``.
+Only ``fields`` and ``files`` seal and open with this module (an import contract names the few others and why). Keyed
+hashes are in ``keyed``.
 """
 
-import hashlib
-import hmac
 import secrets
 import threading
 import time
@@ -200,17 +199,3 @@ def destroy(subject: str, *, by: UUID | None = None, reason: str = "retention") 
     """
     tombstones.bury(subject, by=by, reason=reason)
     transaction.on_commit(keyring.forget)
-
-
-def digest(label: str, value: str) -> bytes:
-    """Keyed hash (HMAC-SHA256, 16 bytes) for looking up a value that is stored encrypted or not at all.
-
-    One key per ``label``. Only for values that cannot be guessed one by one from few possibilities without the key.
-    """
-    return digests(label, value)[0]
-
-
-def digests(label: str, value: str) -> list[bytes]:
-    """``digest``, and what it was under the keys of ``label`` that are being replaced: to look up what was stored before."""
-    keys = [hmac.digest(known.key, label.encode(), hashlib.sha256) for known in keyring.for_index(label)]
-    return [hmac.digest(key, value.encode(), hashlib.sha256)[:16] for key in keys]

@@ -17,7 +17,7 @@ from django.db.models.expressions import Col
 from django.db.models.lookups import In, IsNull
 from django.utils.functional import cached_property
 
-from telemed.core import crypto, origin
+from telemed.core import crypto, keyed, origin
 
 BLIND = "blind:"  # labels of the keys of blind indexes
 
@@ -209,7 +209,7 @@ class BlindIndex(models.BinaryField):  # type: ignore[type-arg]  # generic in th
 def blind(place: str, value: str | None) -> list[bytes]:
     """What the value at ``place`` ("model.field") is found by, the present way first; each place has keys of its own."""
     normal = unicodedata.normalize("NFKC", value or "").strip().casefold()
-    return crypto.digests(f"{BLIND}{place}", normal) if normal else []
+    return keyed.digests(f"{BLIND}{place}", normal) if normal else []
 
 
 class _Found(In):

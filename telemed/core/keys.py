@@ -1,12 +1,18 @@
-"""A signing key for demo mode: a certificate of our own that no one else trusts. Production brings its own."""
+"""The key that signs our papers: tried out at the start. Demo mode makes one, with a certificate that no one else trusts."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from django.core.exceptions import ImproperlyConfigured
+
+Loaded = TypeVar("Loaded")
 
 
 def make_signing_key(key_path: Path, certificate_path: Path, *, name: str, now: datetime) -> None:
@@ -32,3 +38,20 @@ def make_signing_key(key_path: Path, certificate_path: Path, *, name: str, now: 
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def try_out(key_path: Path, certificate_path: Path) -> None:
+    """Raises ImproperlyConfigured when papers could not be signed with these two files."""
+    key = _read("SIGNING_KEY", key_path, lambda pem: serialization.load_pem_private_key(pem, password=None))
+    certificate = _read("SIGNING_CERTIFICATE", certificate_path, x509.load_pem_x509_certificate)
+    if key.public_key() != certificate.public_key():
+        raise ImproperlyConfigured("SIGNING_CERTIFICATE is the certificate of another key than SIGNING_KEY.")
+
+
+def _read(name: str, path: Path, load: Callable[[bytes], Loaded]) -> Loaded:
+    try:
+        return load(path.read_bytes())
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name} names {path}, which cannot be read ({error.strerror}).") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ImproperlyConfigured(f"{name} names {path}, which is no such PEM file, or has a password.") from error

@@ -7,7 +7,7 @@ A process may seal with a retired key for as long as it remembers it (crypto.CAC
 may be written back by a slow transaction; so an old key goes only after SETTLE quiet seconds.
 
 Keys of indexes are apart, because a keyed hash cannot be sealed anew: the new key hashes, lookups accept the old one too
-(``crypto.digests``) until somebody who knows that nothing old is left drops it. Of a blind index nothing old is left then,
+(``keyed.digests``) until somebody who knows that nothing old is left drops it. Of a blind index nothing old is left then,
 because the value beside it is hashed anew.
 """
 

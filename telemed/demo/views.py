@@ -4,10 +4,14 @@ Mounted only in demo mode, which production settings refuse.
 """
 
 import time
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import segno
+from django import forms
 from django.conf import settings
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
@@ -15,15 +19,20 @@ from django_otp import devices_for_user
 from django_otp.oath import TOTP
 
 from consultations.states import AppointmentState
-from telemed.accounts.forms import PreferencesForm, SignUpForm
+from patients.forms.profile import BirthDateField
+from telemed.accounts.forms import AppForm, PreferencesForm, SignUpForm
 from telemed.accounts.fresh import Proof
 from telemed.accounts.models import AuthenticatorApp, User
 from telemed.accounts.views.entry import enter as start_session
 from telemed.core import clock
-from telemed.demo import people
+from telemed.demo import people, specimen
 from telemed.notifications.models import Message
 
-SHOWN = 100
+PER_PAGE = 100
+
+
+class Born(forms.Form):
+    born = BirthDateField(label="Date of birth")
 
 
 @require_GET
@@ -34,22 +43,24 @@ def index(request: HttpRequest) -> HttpResponse:
         {"user": user, "name": _name(user), "code": _code(user)}
         for user in sorted(users, key=lambda user: order[user.role])
     ]
-    context = {"people": rows, "messages_shown": _outbox()[:SHOWN], "password": people.PASSWORD, "now": clock.now()}
+    page = Paginator(_outbox(), PER_PAGE).get_page(request.GET.get("page"))
+    context = {"people": rows, "page": page, "password": people.PASSWORD, "now": clock.now()}
     return render(request, "demo/index.html", context)
 
 
 @require_GET
 def outbox_json(request: HttpRequest) -> JsonResponse:
-    """Everything that was sent, newest first, for programs."""
+    """Everything that was sent, newest first, for programs; ``?page=2`` is what is older, as far as ``pages``."""
+    page = Paginator(_outbox(), PER_PAGE).get_page(request.GET.get("page"))
     rows = [
         {
             "id": str(row.pk), "channel": row.channel, "kind": row.kind, "to": row.address or str(row.user or ""), "subject": row.subject,
             "body": row.body, "link": row.link, "state": row.state, "created_at": row.created_at, "sent_at": row.sent_at,
             "attachments": row.attachments or [],
         }
-        for row in _outbox()[:SHOWN]
+        for row in page
     ]  # fmt: skip
-    return JsonResponse({"messages": rows})
+    return JsonResponse({"messages": rows, "page": page.number, "pages": page.paginator.num_pages})
 
 
 @require_GET
@@ -76,14 +87,15 @@ def enter(request: HttpRequest, user_id: UUID) -> HttpResponse:
 
 @require_GET
 def components(request: HttpRequest) -> HttpResponse:
-    """The living style page: every component in every state."""
-    wrong = SignUpForm({"address": "not an address", "password": "short"})
+    """The living style page: every component in every state. The warning before a session ends is there for whoever is
+    signed in, as on every page."""
+    now = clock.now()
     context = {
-        "now": clock.now(),
-        "wrong": wrong,
-        "clean": PreferencesForm(auto_id="clean_%s"),
-        "states": list(AppointmentState),
-    }
+        "now": now, "wrong": SignUpForm({"address": "not an address", "password": "short"}), "clean": PreferencesForm(auto_id="clean_%s"),
+        "born": Born(auto_id="born_%s"), "app": AppForm(auto_id="app_%s"), "states": list(AppointmentState),
+        "picture": segno.make("otpauth://totp/Specimen", error="m").svg_data_uri(scale=5, border=2), **specimen.booking(now),
+        "helped": {"helping": {"asked_by": "Grace Bello", "person": "Amira Osman", "expires_at": now + timedelta(minutes=15)}, "stop": "#"},
+    }  # fmt: skip
     return render(request, "demo/components.html", context)
 
 

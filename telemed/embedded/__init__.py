@@ -27,8 +27,11 @@ class Servers:
         self.local = local.resolve()
         self.env = dict(env)
         wanted = [name for name in ("DATABASE_URL", "REDIS_URL") if not self.env.get(name)]
-        if wanted and self.env.get("TELEMED_MODE") == "production":
-            raise Trouble(f"with TELEMED_MODE=production nothing is invented: set {' and '.join(wanted)}.")
+        # Demo mode signs anyone in: on a database that somebody else set up, only who asks for it gets it.
+        mode = self.env.get("TELEMED_MODE") or ("demo" if "DATABASE_URL" in wanted else "production")
+        if wanted and mode == "production":
+            why = "TELEMED_MODE=production" if self.env.get("TELEMED_MODE") else "a DATABASE_URL and no TELEMED_MODE"
+            raise Trouble(f"with {why} nothing is invented: set {' and '.join(wanted)}.")
         self.postgres = Postgres(self.local, throwaway=throwaway, binaries=pg) if "DATABASE_URL" in wanted else None
         self.redis = Valkey(self.local, throwaway=throwaway) if "REDIS_URL" in wanted else None
 
@@ -40,7 +43,7 @@ class Servers:
             self.redis.start()
             self.env["REDIS_URL"] = self.redis.url
         if self.postgres or self.redis:
-            self.env["TELEMED_MODE"] = self.env.get("TELEMED_MODE") or "demo"
+            self.env["TELEMED_MODE"] = "demo"
             self.env["TELEMED_LOCAL"] = str(self.local)
 
     def stop(self) -> None:

@@ -267,7 +267,7 @@ def test_after_the_hold_the_page_offers_other_times(
     amira = browse(held.patient.user)
     for answer in (amira.get(pay(held)), amira.post(pay(held))):
         assert answer.status_code == 409
-        assert b"The ten minutes are over and the time is free again." in answer.content
+        assert b"We could not hold this time any longer and it is free again." in answer.content
         assert answer.content.count(b"formaction=") == 3
     assert bank.asked == []
     assert Payment.objects.count() == 0

@@ -69,14 +69,37 @@ def test_a_late_cancellation_by_the_patient_gives_nothing_back(
 
 def test_a_doctor_who_did_not_come_costs_nothing(bank: FakeStripe, captured: Payment, work: Work, time: Time) -> None:
     room = Consultation.objects.get(appointment=captured.appointment)
-    room.participants.filter(role="patient").update(arrived_at=time.now)
     time.move(hours=2)
+    room.participants.filter(role="patient").update(arrived_at=time.now, seen_at=time.now)
     visits.settle(room, by=None, now=time.now)
     work()
     tasks.sweep()
     captured.appointment.refresh_from_db()
     assert captured.appointment.state == AppointmentState.DOCTOR_NO_SHOW
     assert Refund.objects.values_list(*FACTS).get() == ("done", "doctor_no_show", 4800, "pi_test_1")
+
+
+def test_a_visit_that_hardly_began_costs_nothing(bank: FakeStripe, captured: Payment, work: Work, time: Time) -> None:
+    room = Consultation.objects.get(appointment=captured.appointment)
+    time.move(hours=2)
+    room.participants.update(arrived_at=time.now, seen_at=time.now, admitted=True, together_seconds=19)
+    visits.settle(room, by=None, now=time.now)
+    work()
+    tasks.sweep()
+    captured.appointment.refresh_from_db()
+    assert captured.appointment.state == AppointmentState.MISSED
+    assert Refund.objects.values_list(*FACTS).get() == ("done", "missed", 4800, "pi_test_1")
+
+
+def test_a_visit_that_only_the_patient_missed_is_paid(captured: Payment, work: Work, time: Time) -> None:
+    room = Consultation.objects.get(appointment=captured.appointment)
+    time.move(hours=2)
+    room.participants.filter(role="doctor").update(arrived_at=time.now, seen_at=time.now)
+    visits.settle(room, by=None, now=time.now)
+    work()
+    captured.appointment.refresh_from_db()
+    assert captured.appointment.state == AppointmentState.PATIENT_NO_SHOW
+    assert Refund.objects.count() == 0
 
 
 def test_cancelling_what_was_never_paid_refunds_nothing(

@@ -108,7 +108,7 @@ def test_a_hold_that_ran_out_says_so_and_offers_times_and_the_next_hold_knows_th
     time.move(minutes=11)
     page = client.post(f"/book/{held.pk}/reason/", {"reason": "More words"})
     assert page.status_code == 409
-    assert "ten minutes are over" in page.content.decode()
+    assert "could not hold this time any longer" in page.content.decode()
     again = client.post(url(cast.slot(lina, now + timedelta(hours=2))))["Location"]
     assert "Headaches since Monday" in client.get(again).content.decode()
 

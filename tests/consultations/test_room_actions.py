@@ -122,6 +122,44 @@ def test_a_patient_who_never_came_missed_the_visit(room: Consultation, time: Tim
     assert states(room) == ("ended", "patient_no_show")
 
 
+def test_a_patient_who_looked_in_and_left_before_the_doctor_came_missed_the_visit(
+    room: Consultation, time: Time
+) -> None:
+    patient = come(room, "patient", time)
+    time.move(minutes=1)
+    go(room, "patient", patient, time)
+    time.move(minutes=3)
+    come(room, "doctor", time)
+    time.move(minutes=10)
+    with pytest.raises(rooms.TooSoon):  # ten minutes from the start of the visit, which was at 10:40
+        finish(room, time)
+    time.move(minutes=2)
+    finish(room, time)
+    assert states(room) == ("ended", "patient_no_show")
+
+
+def test_a_visit_that_broke_off_after_seconds_did_not_take_place(room: Consultation, time: Time) -> None:
+    patient = come(room, "patient", time)
+    time.move(minutes=6)
+    come(room, "doctor", time)
+    let_in(room, time)
+    time.move(seconds=15)
+    go(room, "patient", patient, time)
+    finish(room, time)
+    assert states(room) == ("ended", "missed")
+
+
+def test_a_patient_who_gave_up_on_a_late_doctor_did_not_stay_away(room: Consultation, time: Time) -> None:
+    patient = come(room, "patient", time)
+    time.move(minutes=16)
+    go(room, "patient", patient, time)
+    time.move(minutes=1)
+    come(room, "doctor", time)
+    time.move(minutes=5)
+    finish(room, time)
+    assert states(room) == ("ended", "missed")
+
+
 def test_when_nobody_came_the_visit_is_missed(room: Consultation, time: Time) -> None:
     time.move(minutes=80)
     rooms.tidy(time.now)

@@ -1,9 +1,14 @@
+import io
+import re
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+import segno
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pypdf import PdfReader
 
 from consultations.actions import prescribing
 from consultations.models import Appointment, Prescription
@@ -150,3 +155,25 @@ def test_two_papers_have_two_codes(
     second = desk_kit.paper_of(desk_kit.fresh(row))
     assert code not in text_of(second)
     assert "The file was changed" in check(code, second).content.decode()  # another paper of ours is not this one
+
+
+def test_the_square_code_on_the_paper_leads_to_the_check_of_this_prescription(content: bytes, code: str) -> None:
+    address = f"{settings.PUBLIC_URL}/rx/verify/{code.replace('-', '')}/"
+    assert drawn(content) == {
+        (column, row)
+        for row, modules in enumerate(segno.make(address, error="m", micro=False).matrix)
+        for column, dark in enumerate(modules)
+        if dark
+    }
+    assert "Valid" in Client().get(address.removeprefix(settings.PUBLIC_URL)).content.decode()
+
+
+def drawn(content: bytes) -> set[tuple[int, int]]:
+    """The dark modules of the square code, from the strokes on the page: one row is drawn as lines of width 1."""
+    [page] = PdfReader(io.BytesIO(content)).pages
+    contents = page.get_contents()
+    assert contents
+    text = contents.get_data().decode("latin-1")
+    strokes = text.partition("0.090196 0.129412 0.141176 RG\n1 w\n")[2].partition("\nS\n")[0]
+    lines = re.findall(r"^(\d+) (\d+)\.5 m\n(\d+) \2\.5 l$", strokes, re.MULTILINE)
+    return {(column, int(row)) for start, row, end in lines for column in range(int(start), int(end))}

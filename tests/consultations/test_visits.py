@@ -1,6 +1,7 @@
 """Visits: found, listed, cancelled, settled by who came; people are told once and in their own hours."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any
 
 import icalendar
@@ -8,10 +9,12 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from consultations import tasks
-from consultations.actions import visits
+from consultations.actions import reminders, visits
+from consultations.invites import calendar_file
 from consultations.models import Appointment, Consultation, Participant, Reminder
 from doctors.models import Doctor
 from patients.models import Grant, Patient
+from telemed.core import clock
 from telemed.core.models import Delivery, Event
 from telemed.core.tasks import sweep
 from telemed.notifications.models import Message
@@ -105,6 +108,18 @@ def test_a_worker_that_was_down_catches_up_with_what_still_makes_sense(
     assert len(sent("visit.reminder")) == 2
 
 
+def test_a_backlog_sends_only_the_reminder_that_still_makes_sense(
+    amira: Patient, lina: Doctor, now: datetime, time: Time
+) -> None:
+    cast.visit(amira, lina, now=now, starts_at=now + timedelta(days=3))
+    time.move(days=2, hours=23, minutes=50)
+    said: list[int] = []
+    for _ in range(2):
+        reminders.send_due(lambda _visit, row: said.append(row.minutes_before), now=time.now, limit=1)
+    assert said == [15]
+    assert set(Reminder.objects.values_list("minutes_before", "sent")) == {(1440, False), (15, True)}
+
+
 def test_no_reminder_of_a_visit_that_began_or_was_cancelled(
     amira: Patient, mateo: Patient, lina: Doctor, other: Doctor, now: datetime, time: Time
 ) -> None:
@@ -156,13 +171,22 @@ def seat(room: Consultation, role: str, **facts: Any) -> None:
     Participant.objects.filter(consultation=room, role=role).update(**facts)
 
 
+SAT = {"arrived_at": timedelta(), "seen_at": timedelta(minutes=10)}  # from the start of the visit
+LOOKED_IN = {"arrived_at": timedelta(minutes=-10), "seen_at": timedelta(minutes=-9)}
+
+
 @pytest.mark.parametrize(
     ("doctor", "patient", "outcome"),
     [
         ({"together_seconds": 300}, {"together_seconds": 300}, "completed"),
-        ({"arrived_at": True}, {}, "patient_no_show"),
-        ({}, {"arrived_at": True}, "doctor_no_show"),
-        ({"arrived_at": True}, {"arrived_at": True}, "doctor_no_show"),  # she came, he never let her in
+        (SAT, {}, "patient_no_show"),
+        ({}, SAT, "doctor_no_show"),
+        (SAT, SAT, "doctor_no_show"),  # she came, he never let her in
+        (SAT, {**SAT, "admitted": True, "together_seconds": 19}, "missed"),
+        (SAT, LOOKED_IN, "patient_no_show"),
+        (LOOKED_IN, SAT, "doctor_no_show"),
+        (LOOKED_IN, LOOKED_IN, "doctor_no_show"),  # he was there with her, and never let her in
+        ({**LOOKED_IN, "seen_at": timedelta(minutes=-8)}, {**LOOKED_IN, "admitted": True}, "missed"),
         ({}, {}, "missed"),
     ],
 )
@@ -171,7 +195,14 @@ def test_the_outcome_follows_who_really_was_there(
 ) -> None:
     room = Consultation.objects.get(appointment=visit)
     for role, facts in (("doctor", doctor), ("patient", patient)):
-        seat(room, role, **{name: now if value is True else value for name, value in facts.items()})
+        seat(
+            room,
+            role,
+            **{
+                name: visit.starts_at + value if isinstance(value, timedelta) else value
+                for name, value in facts.items()
+            },
+        )
     visits.settle(Consultation.objects.get(pk=room.pk), by=None, now=now)
     visit.refresh_from_db()
     assert visit.state == outcome
@@ -183,7 +214,7 @@ def test_a_doctor_who_did_not_come_is_apologised_for(
     visit: Appointment, amira: Patient, now: datetime, time: Time
 ) -> None:
     room = Consultation.objects.get(appointment=visit)
-    seat(room, "patient", arrived_at=now)
+    seat(room, "patient", arrived_at=visit.starts_at, seen_at=visit.starts_at)
     visits.settle(room, by=None, now=now)
     deliver(time)
     assert [row.address for row in sent("visit.doctor_no_show")] == ["amira@example.com"]
@@ -199,6 +230,35 @@ def test_the_calendar_file_has_the_hour_of_the_page(visit: Appointment, amira: P
     event = event_of(file.content)
     assert (event.start.strftime("%H:%M"), event.start) == ("16:10", visit.starts_at)
     assert isinstance(event.start, datetime)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "offsets"),
+    [
+        ("Europe/London", date(2027, 3, 28), (0, 1)),  # an hour is skipped in the night before
+        ("Europe/London", date(2027, 10, 31), (1, 0)),  # an hour comes twice
+        ("America/New_York", date(2027, 3, 14), (-5, -4)),
+        ("Asia/Kolkata", date(2027, 3, 28), (5.5, 5.5)),
+    ],
+)
+def test_the_calendar_file_brings_the_rules_of_its_zone_over_a_change_of_the_clocks(
+    visit: Appointment, now: datetime, zone: str, day: date, offsets: tuple[float, float]
+) -> None:
+    tz = clock.zone(zone)
+    for nth, offset in enumerate(offsets):
+        today = day - timedelta(days=1 - nth)  # the day before, and the day itself
+        visit.starts_at = clock.at(today, time_of_day(15), tz)
+        visit.ends_at = visit.starts_at + timedelta(minutes=20)
+        text = calendar_file(visit, tz=tz, link="/visits/", now=now)
+        [rules] = icalendar.Calendar.from_ical(text).walk("VTIMEZONE")
+        assert isinstance(rules, icalendar.Timezone)
+        lines = text.splitlines()
+        assert f"DTSTART;TZID={zone}:{today:%Y%m%d}T150000" in lines
+        assert f"DTEND;TZID={zone}:{today:%Y%m%d}T152000" in lines
+        assert rules["TZID"] == zone
+        own = rules.to_tz(lookup_tzid=False)  # what a reader that knows no zones makes of the rules in the file
+        wall = datetime.combine(today, time_of_day(15), tzinfo=own)
+        assert (wall.utcoffset(), wall) == (timedelta(hours=offset), visit.starts_at)
 
 
 def test_visits_take_the_same_queries_for_one_and_three(

@@ -2,15 +2,18 @@
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django import forms
 from django.forms.renderers import DjangoTemplates
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from telemed.core import clock, ids, money
 from telemed.core.forms import Renderer
+from telemed.core.management.commands import prepare
 from telemed.core.money import Money
 
 
@@ -106,3 +109,17 @@ def test_our_list_of_choices_is_djangos() -> None:
     for value in ("Europe/London", 3, "", None):
         ours, theirs = (widget.render("zone", value, renderer=renderer) for renderer in (Renderer(), DjangoTemplates()))
         assert "".join(ours.split()) == "".join(theirs.split())
+
+
+def test_static_files_are_collected_again_when_a_package_changes(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "app.css").write_text("a { color: red }")
+    packages = tmp_path / "requirements.txt"
+    packages.write_text("Django==5.2.19")
+    settings.ROOT, settings.STATIC_ROOT, settings.STATICFILES_DIRS = tmp_path, tmp_path / "out", [tmp_path / "own"]
+    assert [prepare._static(), prepare._static()] == ["collected", "up to date"]
+    packages.write_text("Django==5.2.20")
+    assert [prepare._static(), prepare._static()] == ["collected", "up to date"]
+    (tmp_path / "own" / "more.css").write_text("b { color: red }")
+    assert [prepare._static(), prepare._static()] == ["collected", "up to date"]
+    assert (tmp_path / "out" / "more.css").exists()

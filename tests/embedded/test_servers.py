@@ -61,6 +61,17 @@ def test_a_configured_database_is_never_used_for_throwaway() -> None:
         assert env["TELEMED_MODE"] == "demo"
 
 
+def test_a_database_of_somebody_elses_is_never_a_demo_unasked(checkout: Path) -> None:
+    real = {"DATABASE_URL": "postgres://clinic.example/records"}
+    sentence = "with a DATABASE_URL and no TELEMED_MODE nothing is invented: set REDIS_URL"
+    with pytest.raises(embedded.Trouble, match=sentence), servers(local=checkout, environ=real):
+        pass
+    with servers(local=checkout, environ={**real, "REDIS_URL": "redis://clinic.example"}) as env:
+        assert env.get("TELEMED_MODE") is None  # which is production
+    with servers(local=checkout, environ={**real, "TELEMED_MODE": "demo"}) as env:
+        assert (env["DATABASE_URL"], env["TELEMED_MODE"]) == (real["DATABASE_URL"], "demo")
+
+
 def test_the_command_gets_the_environment_and_gives_its_code() -> None:
     done = subprocess.run(
         ours("--throwaway", "--", sys.executable, "-c", f"{SHOW}; raise SystemExit(7)"),

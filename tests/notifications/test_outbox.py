@@ -1,9 +1,14 @@
 """Messages: said once, sent after the commit, caught up after a crash, through verified transports."""
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.message import Message as Part
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,8 +18,10 @@ from urllib.parse import parse_qs
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.conf import settings
 from django.core import mail
 from django.db import connection, transaction
+from django.utils import timezone
 from pytest_django import Settings
 
 from patients.models import Patient
@@ -23,6 +30,7 @@ from telemed.notifications import gateways
 from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
 from telemed.notifications.tasks import sweep
+from tests import cast
 from tests.conftest import Browse, Time
 
 
@@ -85,9 +93,53 @@ def test_a_worker_killed_while_sending_loses_its_lease_and_another_sends(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_ten_workers_one_sends(now: datetime) -> None:
-    from tests import cast
+def test_a_mail_whose_worker_is_killed_while_the_server_takes_its_time_goes_out_once(
+    now: datetime, time: Time, smtp: "Mailbox"
+) -> None:
+    """A real worker's work in a process of its own, ended by SIGKILL when the row is committed and nothing is sent."""
+    say(cast.patient("amira@example.com", "Amira", now=now).user, now)
+    row = Message.objects.filter(channel="email")
+    row.update(due_at=timezone.now() - timedelta(minutes=1))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        sweeping(f"smtp://127.0.0.1:{silent.getsockname()[1]}") as worker,
+    ):
+        silent.settimeout(60)
+        link, _address = silent.accept()  # it is about to hand the mail over, and is never answered
+        assert row.get().state == "sending"
+        os.kill(worker.pid, signal.SIGKILL)
+        assert worker.wait(10) == -signal.SIGKILL
+        link.close()
+    assert (row.get().state, row.get().attempts, smtp.got) == ("sending", 1, [])
+    time.now = timezone.now()
+    sweep()
+    assert smtp.got == []  # the lease of the dead worker still runs
+    time.move(seconds=61)
+    sweep()
+    sweep()
+    assert (row.get().state, row.get().attempts, len(smtp.got)) == ("sent", 2, 1)
 
+
+@contextmanager
+def sweeping(email_url: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process that sends what is due, with this mail server."""
+    base, question, options = settings.DATABASE_URL.partition("?")
+    database = f"{base.rpartition('/')[0]}/{connection.settings_dict['NAME']}{question}{options}"
+    code = "import django; django.setup(); from telemed.notifications.tasks import sweep; sweep()"
+    env = os.environ | {
+        "DATABASE_URL": database, "KMS_URL": settings.KMS_URL, "EMAIL_URL": email_url,
+        "DJANGO_SETTINGS_MODULE": "telemed.settings",
+    }  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=settings.ROOT, env=env)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_ten_workers_one_sends(now: datetime) -> None:
     amira = cast.patient("amira@example.com", "Amira", now=now)
     say(amira.user, now)
     pk, won = Message.objects.get(channel="email").pk, []

@@ -1,9 +1,12 @@
 """Public pages, health, the demo page and the back office."""
 
+import copy
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -12,8 +15,11 @@ from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core.tasks import HEARTBEAT, heartbeat
+from telemed.demo.views import PER_PAGE
+from telemed.notifications.actions import outbox
+from telemed.notifications.models import Message
 from tests import cast
-from tests.conftest import Browse, Time
+from tests.conftest import Answer, Browse, Time
 
 
 def test_health_says_that_the_process_lives_without_touching_anything(
@@ -32,6 +38,44 @@ def test_readiness_names_the_part_that_does_not_answer(db: None, settings: Setti
         "ready": True,
         "parts": dict.fromkeys(("database", "redis", "worker", "storage"), "ok"),
     }
+
+
+def failing(answer: Answer) -> dict[str, str]:
+    """The parts that did not answer, with what they said."""
+    said = answer.json()
+    assert (answer.status_code, answer["Content-Type"], said["ready"]) == (503, "application/json", False)
+    assert set(said["parts"]) == {"database", "redis", "worker", "storage"}
+    return {name: words for name, words in said["parts"].items() if words != "ok"}
+
+
+def test_readiness_names_a_database_that_does_not_answer(db: None) -> None:
+    def gone(*_: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly\nand more")
+
+    heartbeat()
+    with connection.execute_wrapper(gone):
+        answer = Client().get("/readyz")
+    assert failing(answer) == {"database": "server closed the connection unexpectedly"}
+
+
+def test_readiness_names_a_redis_that_does_not_answer(db: None, settings: Settings) -> None:
+    caches = copy.deepcopy(settings.CACHES)
+    caches["default"]["LOCATION"] = "redis://127.0.0.1:1/0"
+    settings.CACHES = caches
+    found = failing(Client().get("/readyz"))
+    assert set(found) == {"redis", "worker"}  # the sign of life of the worker is kept there
+    assert all("127.0.0.1:1" in words for words in found.values())
+
+
+def test_readiness_names_a_storage_that_cannot_be_written(db: None, settings: Settings, tmp_path: Path) -> None:
+    heartbeat()
+    (tmp_path / "disk").write_text("full")
+    storages = copy.deepcopy(settings.STORAGES)
+    storages["default"]["OPTIONS"]["location"] = str(tmp_path / "disk" / "files")
+    settings.STORAGES = storages
+    found = failing(Client().get("/readyz"))
+    assert set(found) == {"storage"}
+    assert "Not a directory" in found["storage"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +211,32 @@ def test_the_demo_page_signs_in_shows_codes_and_the_outbox(amira: Patient, admin
     client.post(f"/demo/enter/{amira.user_id}/")
     assert client.get("/home/").status_code == 200
     assert client.get("/admin/").status_code == 403
+
+
+def test_the_outbox_goes_on_to_the_oldest_message(amira: Patient, now: datetime) -> None:
+    for nth in range(PER_PAGE + 1):
+        outbox.send(
+            amira.user, outbox.Notice(f"Message {nth}.", "Body"), kind="test", key=str(nth), now=now, channels=["email"]
+        )
+    client = Client()
+    first, second = (client.get(f"/demo/outbox.json?page={nth}").json() for nth in (1, 2))
+    assert [(part["page"], part["pages"], len(part["messages"])) for part in (first, second)] == [
+        (1, 2, PER_PAGE),
+        (2, 2, 1),
+    ]
+    assert [row["subject"] for row in second["messages"]] == ["Message 0."]
+    newest, oldest = (client.get(f"/demo/?page={nth}").content.decode() for nth in (1, 2))
+    assert ["Message 0." in page for page in (newest, oldest)] == [False, True]
+    assert ['href="?page=2#outbox"' in newest, 'href="?page=1#outbox"' in oldest] == [True, True]
+    assert Message.objects.count() == PER_PAGE + 1
+
+
+def test_every_component_is_on_the_style_page(amira: Patient, browse: Browse, settings: Settings) -> None:
+    answer = browse(amira.user).get("/demo/components/")
+    assert answer.status_code == 200
+    shown = {part.name for part in answer.templates}
+    there = {f"components/{file.name}" for file in (settings.ROOT / "templates" / "components").iterdir()}
+    assert there - shown == set()
 
 
 def test_the_back_office_shows_states_and_references_but_no_record_text(

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts import addresses, limits
 from telemed.accounts.models import OneTimeCode
-from telemed.core import audit, crypto
+from telemed.core import audit, keyed
 from telemed.core.problems import Refusal
 from telemed.notifications.actions import outbox
 
@@ -71,7 +71,7 @@ def issue(*, purpose: str, address: str, language: str, clinic: str, now: dateti
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
     minutes, by_text = settings.ONE_TIME_CODE_MINUTES, not addresses.is_email(address)
     row = OneTimeCode(purpose=purpose, created_at=now, expires_at=now + timedelta(minutes=minutes))
-    row.address = crypto.digest("one-time-address", address)
+    row.address = keyed.digest("one-time-address", address)
     row.code = _macs(row, address, code)[0]
     if by_text:
         _within_limits(row, address, now)
@@ -90,7 +90,7 @@ def issue(*, purpose: str, address: str, language: str, clinic: str, now: dateti
 def prove(code_id: UUID, *, purpose: str, address: str, code: str, now: datetime) -> None:
     """Accept the code once. Raises WrongCode, CodeExpired, CodeUsed or TooManyAttempts."""
     row = OneTimeCode.objects.filter(
-        pk=code_id, purpose=purpose, address__in=crypto.digests("one-time-address", address)
+        pk=code_id, purpose=purpose, address__in=keyed.digests("one-time-address", address)
     ).first()
     if row is None or row.expires_at <= now:
         raise CodeExpired
@@ -130,4 +130,4 @@ def _within_limits(row: OneTimeCode, number: str, now: datetime) -> None:
 
 
 def _macs(row: OneTimeCode, address: str, code: str) -> list[bytes]:
-    return crypto.digests("one-time-code", f"{row.pk}|{row.purpose}|{address}|{code}")
+    return keyed.digests("one-time-code", f"{row.pk}|{row.purpose}|{address}|{code}")

@@ -13,7 +13,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from telemed.accounts.actions import alerts
 from telemed.accounts.models import AuthenticatorApp, User
-from telemed.core import audit, crypto, ids
+from telemed.core import audit, ids, keyed
 from telemed.core.problems import Refusal
 
 RECOVERY_CODES = 10
@@ -147,4 +147,4 @@ def _stored(user: User, code: str) -> str:
 
 
 def _ways(user: User, code: str) -> list[str]:
-    return [way.hex()[:16] for way in crypto.digests("recovery-code", f"{user.pk}|{ids.typed(code)}")]
+    return [way.hex()[:16] for way in keyed.digests("recovery-code", f"{user.pk}|{ids.typed(code)}")]

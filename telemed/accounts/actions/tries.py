@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts import rules
 from telemed.accounts.models import SignInTry
-from telemed.core import audit, crypto
+from telemed.core import audit, keyed
 from telemed.core.problems import Refusal
 
 
@@ -57,4 +57,4 @@ def _say(key: str, rule: rules.Rule) -> None:
 
 
 def _hidden(address: str) -> bytes:
-    return crypto.digest("sign-in-try", address)
+    return keyed.digest("sign-in-try", address)

@@ -2,7 +2,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from telemed.core import crypto, ids
+from telemed.core import crypto, ids, keyed
 
 
 def hide(apps, schema_editor):
@@ -16,7 +16,7 @@ def hide(apps, schema_editor):
         old.delete()
     for token in apps.get_model("otp_static", "StaticToken").objects.select_related("device"):
         said = f"{token.device.user_id}|{ids.typed(token.token)}"
-        token.token = crypto.digest("recovery-code", said).hex()[:16]
+        token.token = keyed.digest("recovery-code", said).hex()[:16]
         token.save(update_fields=["token"])
 
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts.models.people import User
-from telemed.core import crypto
+from telemed.core import keyed
 from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
@@ -16,7 +16,7 @@ from telemed.core.states import Moves, Stateful
 
 def marks(address: str) -> list[bytes]:
     """What an old address is found by without being stored in the open: the first is written, all are looked up."""
-    return crypto.digests("old-address", address)
+    return keyed.digests("old-address", address)
 
 
 class AccountChangeQuerySet(models.QuerySet["AccountChange"]):
@@ -90,4 +90,4 @@ class AccountChange(Stateful):
     @property
     def keys(self) -> list[str]:
         """``key``, and what it was under keys that are being replaced."""
-        return [one.hex() for one in crypto.digests("not-me", str(self.pk))]
+        return [one.hex() for one in keyed.digests("not-me", str(self.pk))]

@@ -74,14 +74,15 @@ def _translations() -> str:
 
 
 def _static() -> str:
-    """Collect when a source file changed. A digest of names, sizes and times is kept beside the result."""
+    """Collect when a source file or a package changed. A digest of names, sizes and times is kept beside the result."""
     facts = sorted(
         f"{path.relative_to(root)} {path.stat().st_size} {path.stat().st_mtime_ns}"
         for root in map(Path, settings.STATICFILES_DIRS)
         for path in root.rglob("*")
         if path.is_file()
     )
-    digest = hashlib.sha256("\n".join([settings.VERSION, *facts]).encode()).hexdigest()
+    packages = (settings.ROOT / "requirements.txt").read_text()  # some bring static files of their own
+    digest = hashlib.sha256("\n".join([settings.VERSION, packages, *facts]).encode()).hexdigest()
     mark = settings.STATIC_ROOT / ".digest"
     if mark.exists() and mark.read_text() == digest:
         return "up to date"
