@@ -127,7 +127,7 @@ class HelpSession(Stateful):
     person_id: UUID
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, verbose_name=_("asked by"), related_name="+")
     asked_by_id: UUID
-    why = models.CharField(_("why"), max_length=300)
+    why = EncryptedTextField(_("why"), max_length=300)  # stays when the account goes, so for the house
     state = models.CharField(_("state"), max_length=8, choices=HelpState, default=HelpState.ASKED)
     record = models.BooleanField(_("with the health record"), default=False)
     asked_at = models.DateTimeField(_("asked"))

@@ -1,4 +1,5 @@
-"""The figures of the dashboard."""
+"""The figures of the dashboard: work that waits for somebody and the load of the day. No statistics about people are made
+today; whatever makes them must ask patients.queries.analytics_allowed."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta

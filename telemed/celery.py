@@ -6,8 +6,6 @@ from typing import Any
 import celery
 from celery.signals import setup_logging, worker_init, worker_ready
 
-from telemed.core.origin import origin
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemed.settings")
 
 
@@ -15,8 +13,16 @@ class Task(celery.Task):  # type: ignore[type-arg]  # generic in the stubs only
     """What a task does, the access log says, was done by the platform itself in the task of this name."""
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        with origin("task", detail=str(self.name)[:80]):
-            return self.run(*args, **named)
+        from telemed.core import audit, crypto, integrity  # the applications are loaded only now
+
+        with audit.origin("task", detail=str(self.name)[:80]):
+            try:
+                return self.run(*args, **named)
+            except crypto.Tampered as error:
+                integrity.note(error)
+                raise
+            finally:
+                audit.note_rest(by=None)
 
 
 app = celery.Celery("telemed", task_cls=Task)

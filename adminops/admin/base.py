@@ -10,6 +10,7 @@ from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from adminops import history, roles, shell
 from adminops.admin.sight import Sight, own_column
@@ -17,7 +18,7 @@ from adminops.roles import CHANGE, MASKED
 from adminops.within import within
 from telemed.accounts.context import me
 from telemed.accounts.forms import zone_choices
-from telemed.core import audit
+from telemed.core import audit, searches
 
 if TYPE_CHECKING:
     Base = ModelAdmin[Any]
@@ -103,10 +104,32 @@ class Table(Seen, Base):
         return bool(self.model._meta.pk and to_field == self.model._meta.pk.name)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """A search is a POST, because its words are somebody's name or address."""
+        if request.method == "POST" and searches.VAR in request.POST:
+            return searches.keep(request)
+        words = searches.words(request)
+        if words is None:
+            return redirect(request.path)
         if self.about_people and self.has_view_or_change_permission(request):
-            words = audit.hashed(request.GET.get("q", ""))
-            audit.record("search", self.model._meta.label_lower, by=me(request), purpose="HOPERAT", detail=words)
+            hashed = audit.hashed(words)
+            audit.record("search", self.model._meta.label_lower, by=me(request), purpose="HOPERAT", detail=hashed)
         return super().changelist_view(request, extra_context)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found: Any = super().get_changelist_instance(request)
+        found.words = searches.words(request)
+        return found
+
+    def get_search_results(self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str) -> Any:
+        """The term in the address stands for words that are kept."""
+        words = searches.words(request)
+        if search_term and not words:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, self.sought(words or ""))
+
+    def sought(self, words: str) -> str:
+        """The words as they stand in the table."""
+        return words
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.about_people and (row := context.get("original")):

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -24,6 +25,7 @@ from telemed.accounts.context import me
 from telemed.core import clock
 
 
+@transaction.non_atomic_requests  # the gateway is asked, and nobody waits for a row meanwhile
 @require_http_methods(["GET", "POST"])
 def pay(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment, payment = _mine(request, appointment_id)
@@ -46,6 +48,7 @@ def pay(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         return _page(request, appointment, str(refusal), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
+@transaction.non_atomic_requests
 @require_GET
 def paid(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """Back from the hosted page. What that page said is not believed; the gateway is asked."""

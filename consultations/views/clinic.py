@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from consultations.actions import visits
 from consultations.models import Appointment, ClinicalNote, Prescription
@@ -20,7 +20,7 @@ from patients import queries
 from patients.models import Allergy, Condition, Grant, Label, Patient, Proxy, TimelineEntry
 from telemed.accounts.context import me
 from telemed.accounts.models import IdentityCheck
-from telemed.core import audit, clock
+from telemed.core import audit, clock, searches
 
 FAR = 100  # years from now in which nobody asks for a week
 
@@ -97,25 +97,22 @@ def hide(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     return redirect("consultations:clinic-visit", appointment.pk)
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 def patients(request: HttpRequest) -> HttpResponse:
     """The people whose charts are open to this doctor, latest visit first. Names are encrypted, so the search is here."""
-    doctor, wanted = practice(request), request.GET.get("q", "").casefold().strip()
+    doctor, treated = practice(request), Patient.objects.for_user(request.user)
+    if request.method == "POST":
+        return searches.keep(request)
+    asked = searches.words(request) or ""
+    wanted = asked.casefold()
     rows = (
-        Patient.objects.for_user(request.user)
-        .filter(appointments__doctor=doctor)
+        treated.filter(appointments__doctor=doctor)
         .annotate(last=Max("appointments__starts_at"))
         .order_by("-last")[:500]
     )
     found = [row for row in rows if not wanted or wanted in row.name.casefold() or wanted in row.number]
-    audit.record("search", "patients.patient", by=me(request))
-    context = {
-        "doctor": doctor,
-        "section": "patients",
-        "patients": found,
-        "q": request.GET.get("q", ""),
-        "now": clock.now(),
-    }
+    audit.record("search", "patients.patient", by=me(request), detail=audit.hashed(asked))
+    context = {"doctor": doctor, "section": "patients", "patients": found, "q": asked, "now": clock.now()}
     return render(request, "consultations/clinic/patients.html", context)
 
 

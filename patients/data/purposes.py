@@ -88,7 +88,7 @@ PURPOSES = (
         ),
     ),
     Purpose(
-        "statistics", _("Statistics"), _("We count visits and illnesses, without names, to see what works and what is missing."), Asks.OBJECTION,
+        "statistics", _("Statistics"), _("No statistics about people are made today. If visits and illnesses are ever counted, without names, who said no is left out."), Asks.OBJECTION,
         (
             Basis(GDPR, _INTEREST, "GDPR 6(1)(f), 9(2)(h), 21(1)"), Basis(HIPAA, _INTEREST, "45 CFR 164.501 (health care operations), 164.514"),
             Basis(DPDP, _INTEREST, "DPDP Act 2023, section 17(2)(b)"),

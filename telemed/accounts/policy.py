@@ -7,6 +7,7 @@ when even the existence of the thing is somebody's business. Every refusal to a 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
@@ -24,7 +26,7 @@ from django.urls import ResolverMatch
 from telemed.accounts import fresh
 from telemed.accounts.actions import misuse, travel
 from telemed.accounts.clinics import all_clinics, clinics_of, works_here
-from telemed.accounts.middleware import ask_to_sign_in
+from telemed.accounts.middleware import Zone, ask_to_sign_in
 from telemed.accounts.models import User
 from telemed.core import access, audit, clock, sockets
 
@@ -98,12 +100,19 @@ def rule_for(name: str) -> Rule:
 
 
 class Gate:
-    """The door of every page and API."""
+    """The door of every page and API. What a page reads and its lines in the access log are one transaction: without the line
+    there is no page. Actions have transactions of their own, with their lines in them (some must be committed before a
+    vendor is asked), so what a POST changes is not held back here, nor a page under ``non_atomic_requests``."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with ExitStack() as one:
+            request.one = one  # type: ignore[attr-defined]
+            return self._noted(request)
+
+    def _noted(self, request: HttpRequest) -> HttpResponseBase:
         with access.watched() as fetched:
             response = self.get_response(request)
         rule: Rule | None = getattr(request, "rule", None)
@@ -124,6 +133,8 @@ class Gate:
         rule = request.rule = rule_for(name_of(match))  # type: ignore[attr-defined]
         audit.add(rule=name_of(match)[:80])
         method = "GET" if request.method == "HEAD" else str(request.method)
+        if method == "GET" and request.path_info not in Zone.UNREAD and not hasattr(view, "_non_atomic_requests"):
+            request.one.enter_context(transaction.atomic())  # type: ignore[attr-defined]
         if rule.for_anyone(method):
             return None
         if method not in rule.methods and any(map(rule.for_anyone, rule.methods)):
@@ -161,8 +172,9 @@ def guarded(route: str, consumer: Any) -> Any:
 
 def _refused(rule: Rule, scope: Any) -> int | None:
     """The code with which this socket is closed at once, or None."""
-    session = scope["session"]
-    travel.moved(session, audit.shorten(sockets.address(scope)), now=clock.now())
+    session, address = scope["session"], sockets.address(scope)
+    with audit.origin("ws", **sockets.origin_of(scope, address)):
+        travel.moved(session, audit.shorten(address), now=clock.now())
     if session.doubtful:
         return sockets.SIGN_IN
     return None if rule.allows("GET", scope["user"]) else sockets.DENIED

@@ -7,3 +7,6 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from telemed.core import checks, clock  # noqa: F401 -- registers system checks; pins the time zone rules
+        from telemed.core.management import attended
+
+        attended.watch()

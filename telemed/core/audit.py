@@ -45,6 +45,7 @@ Purpose = Literal["TREAT", "HPAYMT", "HOPERAT", "PATRQT", "BTG", "HLEGAL", "PUBH
 
 
 _OWN: dict[str, Purpose] = {"": "PATRQT", "patient": "PATRQT", "staff": "HOPERAT"}  # what people of a role read for
+_UNASKED = frozenset({"task", "command", "shell"})  # channels of the house: nobody's request
 
 
 class Actor(Protocol):
@@ -123,7 +124,7 @@ def note_rest(entity: str = "patients.patient", entity_id: object = "", *, by: A
     ``entity`` when it only read sealed rows. The net below the pages, which say it in better words."""
     where = present()
     rest = {UUID(pk) for pk in where.trace.opened - where.trace.noted}
-    purpose: Purpose = _OWN.get(by.role if by else "", "TREAT")
+    purpose: Purpose = "HOPERAT" if where.channel in _UNASKED else _OWN.get(by.role if by else "", "TREAT")
     if rest:
         record_each("read", "patients.patient", by=by, patient_ids=rest, purpose=purpose)
     elif where.trace.loaded and not where.trace.noted:

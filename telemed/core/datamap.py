@@ -20,7 +20,7 @@ from telemed.core.fields import EncryptedField
 FILE = Path(__file__).parent.parent / "privacy.yaml"
 PHI, PII, FINANCIAL, SECRET, NONE = CLASSES = ("phi", "pii", "financial", "secret", "none")
 ERASURES = ("delete", "anonymise", "clinical", "financial", "audit", "none")
-GUARDED = frozenset({PHI, PII, SECRET})  # what is stored encrypted, or has a reason why not
+GUARDED = frozenset({PHI, PII, SECRET})  # what is stored encrypted, or (but for health) has a reason why not
 NOBODY, SELF, USER, SUBJECT = "nobody", "self", "user:", "subject:"
 
 
@@ -136,6 +136,8 @@ def _contradictions(row: Row, name: str, column: "Field[Any, Any]") -> Iterator[
     kind, reason, sealed = row.fields[name], row.plain.get(name), isinstance(column, EncryptedField)
     if kind not in CLASSES:
         yield f"{kind} is no class"
+    if kind == PHI and not sealed and reason:
+        yield "phi is stored encrypted, whatever the reason"
     if kind in GUARDED and not sealed and not reason:
         yield f"{kind} is stored encrypted, or under plain stands why not"
     if reason is not None and (sealed or kind not in GUARDED):

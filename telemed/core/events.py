@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from telemed.core import work
+from telemed.core import audit, crypto, integrity, work
 from telemed.core.models import Delivery, Event
 from telemed.core.origin import present, within
 
@@ -69,9 +69,12 @@ def deliver(delivery_id: UUID, *, now: datetime) -> bool:
             if function:  # a subscriber that a release removed has nothing left to do
                 with within(on_behalf_of=row.event.by_id, clinic_id=row.event.data.get("clinic")):
                     function(row.event)
+                    audit.note_rest(by=None)
             Delivery.objects.filter(pk=row.pk).update(state=Delivery.State.DONE, error="")
     except Exception as error:  # whatever a subscriber raises is kept with the row and tried again
         logger.exception("delivery %s failed", delivery_id)
+        if isinstance(error, crypto.Tampered):
+            integrity.note(error)
         _postpone(delivery_id, type(error).__name__, now)
         return False
     return True

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from telemed.core import audit, crypto, kms, problems
+from telemed.core.origin import resumed
 
 logger = logging.getLogger("telemed.integrity")
 
@@ -23,11 +24,17 @@ def note(error: crypto.Tampered, *, by: Any = None) -> None:
 
 
 def watched(pieces: Iterator[bytes], request: HttpRequest | None) -> Iterator[bytes]:
-    """What goes out piece by piece can only be cut off; the browser sees that it is not whole."""
+    """What goes out piece by piece can only be cut off; the browser sees that it is not whole. The log says of whose request:
+    by then its door is closed."""
+    return _watched(pieces, getattr(request, "user", None), audit.present())
+
+
+def _watched(pieces: Iterator[bytes], by: Any, where: audit.Origin) -> Iterator[bytes]:
     try:
         yield from pieces
     except crypto.Tampered as error:
-        note(error, by=getattr(request, "user", None))
+        with resumed(where):
+            note(error, by=by)
         raise
 
 

@@ -8,21 +8,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-PATIENT = "patient:"  # how the keys of patients' values are called (crypto)
+PATIENT, USER = "patient:", "user:"  # how the keys of people's values are called (crypto)
 
 
 class Nowhere(Exception):
-    """Something of a patient was opened by work that has no origin, so that the access log could not say where from."""
+    """Something of a person was opened by work that has no origin, so that the access log could not say where from."""
 
 
 @dataclass
 class Trace:
     """What happened in one piece of work: whether a row with sealed values was read, whose values were opened, and whose
-    record the log has a line about ("None": about nobody's in particular)."""
+    record the log has a line about ("None": about nobody's in particular). ``tell`` is asked before each value of one more
+    patient is seen, where the end of the work may never come: in a shell."""
 
     loaded: bool = False
     opened: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
+    tell: Callable[[], None] | None = None
 
 
 def _no_session() -> tuple[UUID | None, str]:
@@ -73,6 +75,16 @@ def within(**more: Any) -> Iterator[None]:
         _present.reset(token)
 
 
+@contextmanager
+def resumed(where: Origin) -> Iterator[None]:
+    """Work that goes on after its door was closed, like an answer that is sent piece by piece."""
+    token = _present.set(where)
+    try:
+        yield
+    finally:
+        _present.reset(token)
+
+
 def add(**more: Any) -> None:
     """More is known of the present origin, until whoever set it ends it."""
     _present.set(replace(present(), **more))
@@ -86,9 +98,14 @@ def loaded() -> None:
 
 
 def opened(owner: str) -> None:
-    """A value of ``owner`` was decrypted. Raises Nowhere for a patient's when nobody said where the work comes from."""
-    if owner.startswith(PATIENT):
-        where = _present.get()
-        if where is None:
-            raise Nowhere(f"a value of {owner} was opened outside of any request, task, command or shell")
-        where.trace.opened.add(owner.removeprefix(PATIENT))
+    """A value of ``owner`` is about to be decrypted. Raises Nowhere for a person's when nobody said where the work comes
+    from."""
+    if not owner.startswith((PATIENT, USER)):
+        return
+    where = _present.get()
+    if where is None:
+        raise Nowhere(f"a value of {owner} was opened outside of any request, task, command or shell")
+    if owner.startswith(PATIENT) and (patient := owner.removeprefix(PATIENT)) not in where.trace.opened:
+        where.trace.opened.add(patient)
+        if where.trace.tell:
+            where.trace.tell()

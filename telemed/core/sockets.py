@@ -15,10 +15,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.sessions import CookieMiddleware, InstanceSessionWrapper, SessionMiddleware
 from django.conf import settings
 from django.db import Error as DatabaseFault
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 from redis.exceptions import RedisError
 
-from telemed.core import audit
+from telemed.core import audit, crypto, integrity, kms
 from telemed.core.origin import Trace
 from telemed.core.realtime import Frame, encode, hub
 
@@ -26,7 +26,10 @@ MAX_FRAME = 64 * 1024
 # A browser cannot read why a handshake was refused, so every socket is accepted and then closed with one of these.
 PROTOCOL, SIGN_IN, DENIED, LATE, ELSEWHERE, ENDED, EARLY, FLOOD = 4400, 4401, 4403, 4408, 4409, 4410, 4425, 4429
 RESTART = 1012  # come back: this process or its line is going away
+BROKEN = 1011  # something that this socket needs does not open
 PATIENCE = 200  # frames refused for their rate before the socket is closed
+
+AWAY = (RedisError, OSError, DatabaseFault, kms.WrongKey, kms.Unavailable)  # what may be there again in a moment
 
 logger = logging.getLogger("telemed.realtime")
 _threads = ThreadPoolExecutor(4, "socket-db")
@@ -100,7 +103,7 @@ class Socket(AsyncWebsocketConsumer):
         await self.accept()
         self.user = self.scope["user"]
         self.address = address(self.scope)
-        self.origin = _origin(self.scope, self.address)
+        self.origin = origin_of(self.scope, self.address)
         if not (self.user.is_authenticated or self.FOR_EVERYONE):
             await self.close(SIGN_IN)
             return
@@ -108,9 +111,12 @@ class Socket(AsyncWebsocketConsumer):
         try:
             await self.hub.open()
             await self.welcome()
-        except (RedisError, OSError, DatabaseFault) as error:
+        except AWAY as error:
             logger.warning("a socket could not be opened: %s", error)
             await self.close(RESTART)
+            return
+        except crypto.Tampered:
+            await self.close(BROKEN)
             return
         if self.user.is_authenticated:
             self.start(self._recheck())
@@ -148,9 +154,11 @@ class Socket(AsyncWebsocketConsumer):
             await getattr(self, f"on_{kind}")(frame)
         except (KeyError, TypeError, ValueError, OverflowError):
             await self.refuse(frame, "bad")
-        except (RedisError, OSError, DatabaseFault) as error:
+        except AWAY as error:
             logger.warning("a frame could not be handled: %s", error)
             await self.close(RESTART)
+        except crypto.Tampered:
+            await self.refuse(frame, "unreadable")
 
     async def refuse(self, frame: Frame, code: str, **more: Any) -> None:
         identity = frame.get("id")
@@ -192,15 +200,26 @@ class Socket(AsyncWebsocketConsumer):
         await self.hub.join(topic, self)
 
     async def database(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Run ``function`` in one of the few threads that sockets may use for the database."""
+        """Run ``function`` in one of the few threads that sockets may use for the database: with its line in the access log,
+        or not at all."""
+        by, trace = self.user if self.user.is_authenticated else None, self.origin["trace"]
 
         def call() -> Any:
             close_old_connections()
+            noted = set(trace.noted)
             try:
                 with audit.origin("ws", **self.origin):
-                    answer = function(*arguments, **named)
-                    audit.note_rest(by=self.user if self.user.is_authenticated else None)
-                    return answer
+                    try:
+                        with transaction.atomic():
+                            answer = function(*arguments, **named)
+                            audit.note_rest(by=by)
+                            return answer
+                    except crypto.Tampered as error:
+                        integrity.note(error, by=by)
+                        raise
+            except BaseException:
+                trace.noted = noted  # its lines are rolled back
+                raise
             finally:
                 close_old_connections()
 
@@ -236,7 +255,12 @@ class Socket(AsyncWebsocketConsumer):
             self.doubt.clear()
             try:
                 code = await self.still_welcome()
-            except (RedisError, DatabaseFault) as error:  # not knowing is no reason to end a visit
+            except (
+                RedisError,
+                DatabaseFault,
+                crypto.Tampered,
+                kms.Unavailable,
+            ) as error:  # not knowing is no reason to end a visit
                 logger.warning("a socket could not be checked: %s", error)
                 continue
             if code:
@@ -254,7 +278,7 @@ def address(scope: dict[str, Any]) -> str:
     return seen
 
 
-def _origin(scope: dict[str, Any], address: str) -> dict[str, Any]:
+def origin_of(scope: dict[str, Any], address: str) -> dict[str, Any]:
     """What the access log says of everything that comes through this socket."""
     agent = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
     facts = {"request_id": uuid4().hex, "network": audit.shorten(address), "agent": audit.agent(agent)}

@@ -49,6 +49,9 @@ SPOILT: dict[str, Spoil] = {
     "patients.label.codes: private is no class": classed("patients.label", "codes", "private"),
     "patients.label.codes: encrypted, but the file says": classed("patients.label", "codes", "none"),
     "patients.grant.scope: phi is stored encrypted, or": classed("patients.grant", "scope", "phi"),
+    "patients.grant.scope: phi is stored encrypted, whatever": classed(
+        "patients.grant", "scope", "phi", plain={"scope": "?"}
+    ),
     "core.datakey.wrapped: secret is stored encrypted, or": classed("core.datakey", "wrapped", "secret", plain={}),
     "patients.label.codes: a reason why it is plain": classed("patients.label", "codes", "phi", plain={"codes": "?"}),
     "patients.grant.user: a reference says": classed("patients.grant", "user", "pii", plain={"user": "?"}),

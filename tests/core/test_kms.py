@@ -1,5 +1,6 @@
 """Where the root key lives: a file, Vault, AWS KMS. Each binds a data key to its subject, and says no in a sentence."""
 
+import base64
 import os
 import secrets
 import subprocess
@@ -15,6 +16,7 @@ from pytest_django import Settings
 from patients.models import Patient
 from telemed.core import crypto, kms
 from telemed.core.models import DataKey
+from tests.core import fake_vault
 from tests.core.conftest import keys_at
 from tests.core.fake_vault import TOKEN, Vault
 
@@ -200,3 +202,17 @@ def test_a_root_key_that_was_added_to_the_file_is_found_without_a_restart(settin
         assert root.unwrap(old, wrapped, "patient:x") == b"k" * 32
         keyfile.drop(path, {old})
         assert (root.knows(old), root.knows(new), path.stat().st_mode & 0o777) == (False, True, 0o600)
+
+
+@pytest.mark.parametrize("verb", fake_vault.SPOKEN)
+def test_the_vault_of_the_tests_takes_and_says_what_the_documentation_names_and_nothing_else(verb: str) -> None:
+    documented, vault = fake_vault.DOCUMENTED[verb], Vault()
+    plain, path = base64.b64encode(b"key").decode(), f"/v1/transit/{verb}/telemed"
+    sealed = vault.answer("/v1/transit/encrypt/telemed", TOKEN, {"plaintext": plain})["data"]["ciphertext"]
+    said = {"plaintext": plain} if verb == "encrypt" else {"ciphertext": sealed}
+    answer = vault.answer(path, TOKEN, {**dict.fromkeys(documented["parameters"], ""), **said})
+    assert set(answer["data"]) == set(documented["answer"])
+    with pytest.raises(fake_vault.Refused, match="not documented"):
+        vault.answer(path, TOKEN, {**said, "aad": ""})
+    with pytest.raises(fake_vault.Refused, match="missing"):
+        vault.answer(path, TOKEN, {})

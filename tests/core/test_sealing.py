@@ -21,6 +21,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
+from telemed.accounts.models import User
 from telemed.core import anchors, audit, clock, crypto, proof, sealing
 from telemed.core.datakeys import DataKey
 from telemed.core.models import AuditEvent, AuditSeal
@@ -178,16 +179,19 @@ def test_heads_go_to_the_storage_once_a_minute(settings: Any) -> None:
     assert list(anchors.kept()) == log.heads[:1]
 
 
-def test_the_verifier_needs_nothing_of_the_platform(tmp_path: Path) -> None:
+def test_the_verifier_needs_nothing_of_the_platform(
+    admin: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = tampering.fresh()
+    monkeypatch.setattr(clock, "now", timezone.now)  # after the lines
     keys, heads, out = tmp_path / "seal.keys", tmp_path / "heads", StringIO()
-    call_command("export_audit", "--keys", stdout=out)
+    call_command("export_audit", "--keys", by=admin.email, stdout=out)
     keys.write_text(out.getvalue())
     heads.write_text("".join(json.dumps(row) + "\n" for row in log.heads))
     good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
-    call_command("export_audit", str(good), stdout=StringIO())
+    call_command("export_audit", str(good), by=admin.email, stdout=StringIO())
     tampering.delete_a_row(log)
-    call_command("export_audit", str(bad), stdout=StringIO())
+    call_command("export_audit", str(bad), by=admin.email, stdout=StringIO())
     trusted = ["--keys", str(keys), "--anchors", str(heads)]
     assert _alone(tmp_path, str(good), *trusted)[0] == 0
     code, said = _alone(tmp_path, str(bad), *trusted)
@@ -259,3 +263,58 @@ def _written_until_sealed(nth: int) -> int:
         written += len(rows)
     assert AuditSeal.objects.count() > before
     return written
+
+
+def test_a_sealer_killed_in_the_middle_of_its_transaction_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is seen to wait for our lock, with everything read and signed and nothing committed."""
+    log = tampering.fresh()
+    monkeypatch.setattr(clock, "now", timezone.now)  # after the lines
+    seals = AuditSeal.objects.count()
+    AuditEvent.objects.bulk_create([audit.line("read", "late", by=None) for _ in range(25)])
+    env = os.environ | {"DATABASE_URL": _url(), "AUDIT_ANCHOR_URL": "", "KMS_URL": settings.KMS_URL}
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE core_auditseal IN SHARE MODE")  # it reads, and waits to write
+        sealer = _started([sys.executable, "manage.py", "seal_audit"], env)
+        try:
+            backend = _waiting()
+        finally:
+            os.kill(sealer.pid, signal.SIGKILL)
+        assert sealer.wait(10) == -signal.SIGKILL
+    _gone(backend)
+    assert AuditSeal.objects.count() == seals
+    assert sealing.seal(now=clock.now()) == 25
+    verdict = log.verdict()
+    assert (verdict.rows, verdict.waiting, verdict.faults) == (85, 0, [])
+    named = [pk for row in AuditSeal.objects.order_by("n") for pk in row.ids]
+    assert sorted(named) == list(AuditEvent.objects.order_by("pk").values_list("pk", flat=True))
+
+
+WAITS = (
+    "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    " AND query LIKE 'INSERT INTO \"core_auditseal\"%'"
+)
+
+
+def _waiting() -> int:
+    """The backend of the sealer, once it stands before its INSERT."""
+    return _until(WAITS, lambda found: found[0] if found else None)
+
+
+def _gone(backend: int) -> None:
+    query = f"SELECT pid FROM pg_stat_activity WHERE pid = {backend:d}"
+    _until(query, lambda found: None if found else 1)
+
+
+def _until(query: str, answer: Callable[[Any], int | None]) -> int:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # one transaction sees one state of it
+            cursor.execute(query)
+            if (seen := answer(cursor.fetchone())) is not None:
+                return seen
+        time.sleep(0.05)
+    raise AssertionError(query)

@@ -202,7 +202,8 @@ def _edit(office: Device, person: str, *, active: bool) -> None:
 
 
 def _id(office: Device) -> str:
-    found = re.search(r"/admin/accounts/user/([0-9a-f-]+)/change/", office.get(f"/admin/accounts/user/?q={AMIRA}").text)
+    listed = office.post("/admin/accounts/user/", {"q": AMIRA})
+    found = re.search(r"/admin/accounts/user/([0-9a-f-]+)/change/", office.get(listed.headers["Location"]).text)
     assert found
     return found[1]
 

@@ -3,7 +3,7 @@
 const WAITS = [0, 250, 500, 1000, 2000, 3000, 5000]; // then every five seconds, give or take a fifth
 const OPEN_TIMEOUT = 4000, PROBE_TIMEOUT = 1500;
 const FINAL = { 4401: "signin", 4403: "denied", 4409: "elsewhere", 4410: "ended", 4425: "early" };
-const BRAKE = new Set([4400, 4429]); // we said something wrong or too much: not at once again
+const BRAKE = new Set([1011, 4400, 4429]); // something does not open, or we said something wrong or too much: not at once again
 
 export class RoomSocket extends EventTarget {
   constructor(path, position) {

@@ -79,7 +79,7 @@ def begin_reset(person: User, *, reason: str, by: User, now: datetime) -> Accoun
     """Take the second steps of a person away after a time in which they can say no. Raises AskedAlready, NothingLost or
     Yourself."""
     require_lost(person, by)
-    row = AccountChange(user=person, kind="factors", by=by, reason=reason, began_at=now)
+    row = AccountChange(user=person, kind="factors", by=by, reason=reason or None, began_at=now)
     row.settles_at = now + SETTLES["factors"].value
     try:
         with transaction.atomic():

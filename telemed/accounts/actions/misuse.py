@@ -76,7 +76,7 @@ def decide(row: Lock, to: LockState, *, decision: str, by: User, now: datetime) 
     if row.user_id == by.pk:
         raise OwnLock
     try:
-        states.move(row, to, by=by.pk, now=now, decided_by_id=by.pk, decided_at=now, decision=decision)
+        states.move(row, to, by=by.pk, now=now, decided_by_id=by.pk, decided_at=now, decision=decision or None)
     except states.Refused as error:
         raise Decided from error
     audit.record("update", "accounts.lock", row.pk, by=by, purpose="HOPERAT", outcome=to)

@@ -53,7 +53,7 @@ class AccountChange(Stateful):
     before_mark = models.BinaryField(max_length=16, null=True)
     by = models.ForeignKey(User, models.PROTECT, verbose_name=_("asked by"), related_name="+")
     by_id: UUID
-    reason = models.CharField(_("why"), max_length=300, blank=True)
+    reason = EncryptedTextField(_("why"), subject="owner", max_length=300, null=True, blank=True)
     began_at = models.DateTimeField(_("asked"))
     settles_at = models.DateTimeField(_("takes effect"))
     ended_at = models.DateTimeField(_("ended"), null=True)
@@ -66,7 +66,7 @@ class AccountChange(Stateful):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["user", "kind"], condition=models.Q(state="open"), name="change_open_once"),
             models.CheckConstraint(
-                condition=~models.Q(kind="factors") | ~models.Q(by=models.F("user")) & ~models.Q(reason=""),
+                condition=~models.Q(kind="factors") | ~models.Q(by=models.F("user")) & models.Q(reason__isnull=False),
                 name="change_of_factors_by_another",
             ),
         ]

@@ -57,7 +57,7 @@ class IdentityCheck(Stateful):
     sent_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
-    reason = models.CharField(max_length=300, blank=True)
+    reason = EncryptedTextField(subject="owner", max_length=300, default="", blank=True)
     expires_at = models.DateTimeField(null=True)
 
     objects = IdentityCheckQuerySet.as_manager()

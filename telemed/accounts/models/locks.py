@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from telemed.accounts.models.people import User
+from telemed.core.fields import EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
 
@@ -40,14 +41,16 @@ class Lock(Stateful):
     state = models.CharField(max_length=8, choices=LockState, default=LockState.SHUT)
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
-    decision = models.CharField(max_length=300, blank=True)
+    decision = EncryptedTextField(
+        max_length=300, null=True, blank=True
+    )  # stays when the account goes, so for the house
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["user"], condition=models.Q(state=LockState.SHUT), name="lock_once"),
             models.CheckConstraint(
                 condition=models.Q(state=LockState.SHUT)
-                | models.Q(decided_by__isnull=False, decided_at__isnull=False) & ~models.Q(decision=""),
+                | models.Q(decided_by__isnull=False, decided_at__isnull=False) & models.Q(decision__isnull=False),
                 name="lock_decided_whole",
             ),
             models.CheckConstraint(condition=~models.Q(decided_by=models.F("user")), name="lock_by_somebody_else"),
