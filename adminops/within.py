@@ -45,7 +45,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "patients.consent": ("patient__registrations__clinic",),
     "patients.consenttext": SHARED,
     "patients.disclosure": ("patient__registrations__clinic",),
-    "patients.emergencyaccess": ("doctor__doctor__clinic",),
+    "patients.emergencyaccess": ("doctor__doctor__clinic", "patient__registrations__clinic"),
     "patients.grant": ("user__memberships__clinic",),
     "patients.invitation": ("patient__registrations__clinic",),
     "patients.limit": ("patient__registrations__clinic",),

@@ -41,8 +41,13 @@ def patient(email: str, name: str, *, now: datetime, complete: bool = True) -> P
     return record
 
 
-def prove(client: Client, user: User, *, now: datetime, proof: str = "password") -> Client:
-    """As if this person had shown at ``now``, in the session of ``client``, that it is them."""
+def prove(client: Client, user: User, *, now: datetime, proof: str = "") -> Client:
+    """As if this person had shown at ``now``, in the session of ``client``, that it is them: who works here with the app that
+    they must have, others with their password."""
+    if not proof:
+        proof = "token" if user.at_work else "password"
+        if user.at_work and not factors.held(user):
+            app(user)
     session = client.session
     session["account_authentication_methods"] = [{"method": proof, "at": now.timestamp()}]
     session["account_authentication_methods_user"] = str(user.pk)

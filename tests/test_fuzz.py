@@ -43,7 +43,7 @@ def test_odd_input_breaks_no_page(
     now: datetime,
 ) -> None:
     people = {"amira": amira.user, "lina": lina.user}
-    client = cast.prove(browse(people[who]), people[who], now=now, proof="password") if who in people else Client()
+    client = cast.prove(browse(people[who]), people[who], now=now) if who in people else Client()
     client.raise_request_exception = False
     cookies = client.cookies.output(header="", sep=";")
     slot = f"{lina.visit_types.get().pk.hex}-{LAST_MINUTE:x}"

@@ -102,10 +102,10 @@ def persona(
         if name == "nobody":
             return Persona(name, None, Client(), frozenset({policy.ANYONE}))
         user: User = MAKERS[name](amira=amira, mateo=mateo, lina=lina, other=other, admin=admin, now=now)
-        with_factor = user.is_staff and "without" not in name
+        with_factor = user.at_work and "without" not in name
         # Everybody has just proved who they are: nothing opens behind that door either.
         client = cast.prove(
-            browse(user), user, now=now, proof="token" if with_factor else "code" if user.is_staff else "password"
+            browse(user), user, now=now, proof="token" if with_factor else "code" if user.at_work else "password"
         )
         if with_factor:
             _prove_factor(client, user)
@@ -139,8 +139,9 @@ def _former(*, amira: Patient, now: datetime, **_: Any) -> User:
 
 
 def _suspended(*, amira: Patient, admin: User, now: datetime, **_: Any) -> User:
-    """A doctor who treated Amira's chart until this morning."""
+    """A doctor whom Amira will see this afternoon, with her whole record open until this morning."""
     gone = cast.doctor("suspended@example.com", "Dr Gone Astray", now=now, registration="GMC 7000004")
+    cast.visit(amira, gone, now=now, starts_at=now + timedelta(hours=5))
     review.decide(gone, DoctorState.SUSPENDED, reason="A complaint", by=admin, now=now)
     return gone.user
 

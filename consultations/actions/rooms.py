@@ -95,8 +95,7 @@ def enter(seat_id: UUID, *, socket: str, instance: str, take: bool, by: User, no
     if not resumed:
         seat.epoch += 1
         audit.record("read", "consultations.consultation", room.pk, by=by, patient_id=room.appointment.patient_id)
-    if seat.role == Role.DOCTOR:
-        seat.admitted = True
+    seat.admitted = seat.role == Role.DOCTOR or (seat.admitted and seat.user_id == by.pk)  # the doctor let in a person
     seat.user, seat.instance, seat.socket, seat.lost_at = by, instance, socket, None
     seat.state = State.ADMITTED if seat.admitted else State.WAITING
     seat.arrived_at = seat.arrived_at or now

@@ -59,9 +59,9 @@ def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None
 
 @transaction.atomic
 def hide(appointment: Appointment, *, hidden: bool, by: User) -> None:
-    """Hide the visit, and all that came and will come of it, from the patient's proxies; or show it again."""
-    appointment.hidden_from_proxies = hidden
-    appointment.save(update_fields=["hidden_from_proxies"])
+    """Hide the visit, and all that came and will come of it, from the patient's proxies; or show it again. Raises
+    PatientsChoice."""
+    privacy.mark(appointment, hidden=hidden, own=appointment.patient.user_id == by.pk, by=by)
     privacy.hide_visit(appointment.pk, patient_id=appointment.patient_id, hidden=hidden, by=by)
     for proxy in Proxy.objects.open().filter(patient=appointment.patient_id):
         realtime.look_again(proxy.user_id)

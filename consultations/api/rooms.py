@@ -17,6 +17,7 @@ from rest_framework.throttling import UserRateThrottle
 
 from consultations.actions import chat, log, rooms
 from consultations.models import Participant
+from patients.models import Proxy
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
@@ -86,7 +87,7 @@ class Devices(serializers.Serializer[Any]):
 @parser_classes([SmallJSON])
 @throttle_classes([MessageRate])
 def messages(request: Request, consultation_id: UUID) -> Response:
-    seat, said = _seat(request, consultation_id), _checked(Message, request)
+    seat, said = _seat(request, consultation_id, Proxy.Right.MESSAGE), _checked(Message, request)
     _require_inside(seat)
     entry = chat.write(seat, said["text"], client_id=said["id"], by=me(request), now=clock.now())
     return Response(entry.frame, status=status.HTTP_201_CREATED if entry.fresh else status.HTTP_200_OK)
@@ -115,7 +116,7 @@ def end(request: Request, consultation_id: UUID) -> Response:
 @transaction.atomic
 def events(request: Request, consultation_id: UUID) -> Response:
     """The events after ``since``, for a browser whose socket does not get through."""
-    seat = _seat(request, consultation_id)
+    seat = _seat(request, consultation_id, Proxy.Right.READ, Proxy.Right.MESSAGE)
     _require_inside(seat)
     seq = serializers.IntegerField(min_value=0, max_value=2**62).run_validation(request.query_params.get("since", "0"))
     found, more = log.since(seat.consultation_id, seq)
@@ -133,8 +134,12 @@ def devices(request: Request, consultation_id: UUID) -> Response:
     return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _seat(request: Request, consultation_id: UUID) -> Participant:
-    seats = Participant.objects.in_touch(request.user).select_related("consultation__appointment")
+def _seat(request: Request, consultation_id: UUID, *rights: str) -> Participant:
+    """To come in and to wait one needs the right to book; to speak and to hear, what ``in_touch`` says of ``rights``."""
+    seats = (
+        Participant.objects.in_touch(request.user, *rights) if rights else Participant.objects.for_user(request.user)
+    )
+    seats = seats.select_related("consultation__appointment")
     seat = seats.filter(consultation_id=consultation_id).first()
     if seat is None:
         raise Http404

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consultations.states import APPOINTMENT_MOVES, BLOCKING, AppointmentState
 from doctors.models import Doctor, VisitType
+from doctors.states import DoctorState
 from patients.models import Label, Patient, Proxy, kept_from_proxies, on_the_side_of
 from telemed.core import access
 from telemed.core.fields import EncryptedTextField
@@ -36,10 +37,11 @@ def _never_twice(who: str) -> ExclusionConstraint:
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
     @access.fetch
     def for_user(self, user: Any, *rights: str) -> Self:
-        """The visits of ``user``: on the patient's side (to book or to read, when no right is named), or as the doctor.
-        Holds are the business of who made them."""
+        """The visits of ``user``: on the patient's side (to book or to read, when no right is named), or as a verified
+        doctor. Holds are the business of who made them."""
         booked = ~models.Q(state__in=[AppointmentState.HELD, AppointmentState.EXPIRED])
-        return self.filter(_side(user, rights) | models.Q(doctor__user_id=user.pk) & booked)
+        led = models.Q(doctor__user_id=user.pk, doctor__state=DoctorState.VERIFIED)
+        return self.filter(_side(user, rights) | led & booked)
 
     @access.fetch
     def of(self, user: Any, *rights: str) -> Self:
@@ -102,6 +104,10 @@ class Appointment(Stateful):
     # How far the person got in the booking pages, so that Back and a reload lose nothing.
     shares_record = models.BooleanField(null=True)  # null: not asked yet, and then nothing but the visit is shared
     hidden_from_proxies = models.BooleanField(default=False)  # with the note, the prescriptions, messages and payments
+    hidden_by = models.ForeignKey(  # the doctor who did; nobody: the patient
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    hidden_by_id: UUID | None
     hold_expires_at = models.DateTimeField(null=True)
     hold_extensions = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()

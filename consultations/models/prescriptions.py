@@ -29,7 +29,7 @@ class PrescriptionQuerySet(models.QuerySet["Prescription"]):
         signed = ~models.Q(state=PrescriptionState.DRAFT)
         if user.role == "patient":
             return self.filter(signed, on_the_side_of(user, hidden=HIDDEN, marks=MARKS))
-        whole = Grant.objects.open().filter(user_id=user.pk, scope=Grant.Scope.RECORD).values("patient_id")
+        whole = Grant.objects.of(user).open().filter(scope=Grant.Scope.RECORD).values("patient_id")
         return self.filter(_written_by(user) | signed & models.Q(patient__in=whole))
 
     @access.fetch

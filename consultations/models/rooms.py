@@ -77,12 +77,15 @@ class ParticipantQuerySet(models.QuerySet["Participant"]):
         )
 
     @access.fetch
-    def in_touch(self, user: Any) -> Self:
-        """The seats from which ``user`` may read what was said: a doctor's until the room has ended and the chart is
-        closed."""
+    def in_touch(self, user: Any, *rights: str) -> Self:
+        """The seats from which ``user`` may do what ``rights`` say with the conversation: to write, or to read. Until the room
+        has ended whoever sits there may, and the doctor; the doctor afterwards while the chart is open."""
         here = ~models.Q(consultation__state=ConsultationState.ENDED)
-        here |= models.Q(consultation__appointment__patient__in=Patient.objects.for_user(user))
-        return self.for_user(user).filter(models.Q(role=Participant.Role.PATIENT) | here)
+        open_chart = models.Q(consultation__appointment__patient__in=Patient.objects.for_user(user))
+        sits = models.Q(role=Participant.Role.PATIENT, user_id=user.pk) & here
+        treats = models.Q(role=Participant.Role.DOCTOR) & (here | open_chart)
+        spoken = models.Q(pk__in=self.for_user(user, *rights).filter(role=Participant.Role.PATIENT).values("pk"))
+        return self.filter(models.Q(pk__in=self.for_user(user).filter(sits | treats).values("pk")) | spoken)
 
     def with_news(self) -> Self:
         """Each seat with what a list of conversations shows: ``last_id`` and ``last_at`` of the newest message (the
@@ -191,7 +194,7 @@ class ClinicalNoteQuerySet(models.QuerySet["ClinicalNote"]):
                 signed_at=None
             )
         mine = models.Q(author__user_id=user.pk, patient_id__in=Patient.objects.for_user(user).values("pk"))
-        whole = Grant.objects.open().filter(user_id=user.pk, scope=Grant.Scope.RECORD).values("patient_id")
+        whole = Grant.objects.of(user).open().filter(scope=Grant.Scope.RECORD).values("patient_id")
         return self.filter(mine | models.Q(patient_id__in=whole, signed_at__isnull=False))
 
 

@@ -17,6 +17,7 @@ from consultations.states import AppointmentState
 from doctors.models import Doctor
 from doctors.queries import standing
 from patients import queries
+from patients.actions.privacy import PatientsChoice
 from patients.models import Allergy, Condition, Grant, Label, Patient, Proxy, TimelineEntry
 from telemed.accounts.context import me
 from telemed.accounts.models import IdentityCheck
@@ -45,10 +46,12 @@ def calendar(request: HttpRequest) -> HttpResponse:
     ]
     for row in rows:
         week[(row.starts_at.astimezone(tz).date() - first).days][1].append(row)
+    open_charts = Patient.objects.for_user(request.user).filter(pk__in={row.patient_id for row in rows})
     context = {
         "doctor": doctor,
         "section": "calendar",
         "week": week,
+        "known": set(open_charts.values_list("pk", flat=True)),
         "first": since,
         "earlier": first - timedelta(days=7),
         "later": first + timedelta(days=7),
@@ -93,7 +96,10 @@ def hide(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """The doctor keeps a sensitive visit between the patient and themselves."""
     appointment = get_object_or_404(_booked(practice(request)), pk=appointment_id)
     get_object_or_404(Patient.objects.for_user(request.user), pk=appointment.patient_id)
-    visits.hide(appointment, hidden=request.POST.get("hidden") == "1", by=me(request))
+    try:
+        visits.hide(appointment, hidden=request.POST.get("hidden") == "1", by=me(request))
+    except PatientsChoice as refusal:
+        messages.warning(request, str(refusal))
     return redirect("consultations:clinic-visit", appointment.pk)
 
 

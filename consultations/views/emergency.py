@@ -7,7 +7,7 @@ from uuid import UUID
 from allauth.core import ratelimit
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -18,6 +18,7 @@ from consultations.models import ClinicalNote, Prescription
 from consultations.states import PrescriptionState
 from consultations.views.clinic import practice
 from doctors.models import Doctor
+from doctors.queries import may_practise
 from patients.actions import emergency
 from patients.forms.emergency import EmergencyForm
 from patients.models import Allergy, Condition, EmergencyAccess, Label, Patient, TimelineEntry
@@ -33,7 +34,7 @@ NOTES = 10  # the newest of each kind: what helps in half an hour
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest) -> HttpResponseBase:
     """Whose record, and why. Nothing is found by half a number or a name."""
-    answer: HttpResponseBase = _ask(request, practice(request))
+    answer: HttpResponseBase = _ask(request, _licensed(request))
     return answer
 
 
@@ -52,7 +53,7 @@ def _ask(request: HttpRequest, doctor: Doctor) -> HttpResponse:
 @transaction.atomic
 def chart(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Everything that may be read, on one page, as long as the emergency lasts."""
-    doctor, user, now = practice(request), me(request), clock.now()
+    doctor, user, now = _licensed(request), me(request), clock.now()
     patient = get_object_or_404(Patient.objects.in_emergency(user), pk=patient_id)
     access = emergency.access(user, patient)
     audit.record("read", "patients.chart", patient.pk, by=user, patient_id=patient.pk, purpose="BTG")
@@ -71,6 +72,14 @@ def close(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     emergency.close(emergency.access(me(request), patient), by=me(request), now=clock.now())
     messages.success(request, _("The record is closed again."))
     return redirect("consultations:clinic-patients")
+
+
+def _licensed(request: HttpRequest) -> Doctor:
+    """The practice of this person, if they may practise today; 404 for everybody else."""
+    doctor = practice(request)
+    if not may_practise(doctor, clock.now()):
+        raise Http404
+    return doctor
 
 
 def _open(request: HttpRequest, form: EmergencyForm, now: datetime) -> EmergencyAccess | None:
@@ -114,6 +123,7 @@ def _written(request: HttpRequest, patient: Patient, access: EmergencyAccess) ->
     if not access.sensitive:
         notes = notes.exclude(consultation__appointment__in=Label.objects.on(Label.Kind.VISIT))
         papers = papers.exclude(pk__in=Label.objects.on(Label.Kind.PRESCRIPTION))
+        papers = papers.exclude(consultation__appointment__in=Label.objects.on(Label.Kind.VISIT))
     shown = list(notes.order_by("-signed_at")[:NOTES])
     printed = list(papers.prefetch_related("items").order_by("-signed_at")[:NOTES])
     for kind, rows in (("note", shown), ("prescription", printed)):

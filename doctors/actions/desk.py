@@ -45,14 +45,16 @@ def invite(doctor: Doctor, email: str, *, by: User, now: datetime) -> DeskInvite
 
 @transaction.atomic
 def accept(row: DeskInvite, *, by: User, now: datetime) -> None:
-    """Begin to keep the diary. The account works in the clinic from now on. Raises PatientAccount."""
+    """Begin to keep the diary. The account works in the clinic from now on, so that its sessions must start over. Raises
+    PatientAccount."""
     patient = getattr(by, "patient", None)
     if patient and patient.completed_at:
         raise PatientAccount
     row.accepted_at, row.accepted_by = now, by
     row.save(update_fields=["accepted_at", "accepted_by"])
     if by.role == User.Role.PATIENT:
-        User.objects.filter(pk=by.pk).update(role=User.Role.DOCTOR)
+        by.role = User.Role.DOCTOR
+        by.save(update_fields=["role"])
     Membership.objects.get_or_create(user=by, clinic=row.doctor.clinic)
     assign_perm(RIGHT, by, row.doctor)
     audit.record("grant", "doctors.desk", row.pk, by=by, purpose="HOPERAT")

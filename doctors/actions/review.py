@@ -10,6 +10,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from doctors.models import Decision, Doctor, Licence, moments
 from doctors.states import DoctorState, LicenceState
+from telemed.accounts.actions import sessions
 from telemed.accounts.models import User
 from telemed.core import audit, states
 from telemed.core.problems import Refusal
@@ -57,7 +58,8 @@ def ask(doctor: Doctor, words: str, *, by: User, now: datetime) -> None:
 
 @transaction.atomic
 def decide(doctor: Doctor, to: str, *, reason: str, by: User, now: datetime) -> None:
-    """Verify, refuse, suspend or clear. Only a verified doctor runs a practice. Raises NotYours, NoLicence or Moved."""
+    """Verify, refuse, suspend or clear. Only a verified doctor runs a practice, and signs in anew to do so. Raises NotYours,
+    NoLicence or Moved."""
     if doctor.state == DoctorState.IN_REVIEW:
         _require_mine(doctor, by)
     if to == DoctorState.VERIFIED and not Licence.objects.filter(doctor=doctor, state=LicenceState.VERIFIED).exists():
@@ -65,6 +67,7 @@ def decide(doctor: Doctor, to: str, *, reason: str, by: User, now: datetime) -> 
     _move(doctor, to, reason, by, now, decided_at=now, decided_by=by, decision=reason)
     if to == DoctorState.VERIFIED:
         assign_perm("doctors.run_practice", doctor.user, doctor)
+        sessions.end_all(doctor.user, by=by)
     else:
         remove_perm("doctors.run_practice", doctor.user, doctor)
 

@@ -21,6 +21,7 @@ from telemed.accounts import kept
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.context import me
 from telemed.accounts.forms import zone_choices
+from telemed.accounts.views import sessions
 from telemed.core import audit, clock, files
 from telemed.core.problems import Refusal
 
@@ -59,6 +60,7 @@ def about(request: HttpRequest) -> HttpResponse:
             actions.describe(Doctor.objects.get(pk=mine.pk), facts, by=user)
         else:
             actions.begin(user, clinic=the_clinic(), facts=facts, now=clock.now())
+            sessions.renew(request)
         return redirect("doctors:apply-licences")
     return _step(request, "about", mine, form)
 

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -15,6 +16,7 @@ from doctors.forms.practice import AboutForm, AwayForm, HoursForm, InviteForm, O
 from doctors.models import DeskInvite, Doctor
 from telemed.accounts.context import me
 from telemed.accounts.models import User
+from telemed.accounts.views import sessions
 from telemed.core import clock
 
 
@@ -87,7 +89,7 @@ def join_desk(request: HttpRequest, invite_id: UUID) -> HttpResponse:
         except desk.PatientAccount as refusal:
             messages.error(request, str(refusal))
         else:
-            return redirect("portals:start")
+            return sessions.start_over(request, reverse("portals:start"))
     return render(request, "doctors/join_desk.html", {"invite": invite})
 
 

@@ -35,6 +35,11 @@ class NotPossible(Refusal):
     sentence = _("This has ended already. Reload the page to see what holds now.")
 
 
+class MoreThanOwn(Refusal):
+    code = "more_than_own"
+    sentence = _("You can give others only what you may do yourself.")
+
+
 class TooLong(Refusal):
     code = "too_long"
     sentence = _("Choose an end date within the next two years. You can prolong it later.")
@@ -64,13 +69,14 @@ def give(
     by: User,
     now: datetime,
 ) -> Proxy:
-    """Let ``user`` act for the patient; an earlier right of theirs is replaced. For a minor it ends with majority."""
-    minor = queries.is_minor(patient.birth_date, now)
+    """Let ``user`` act for the patient; an earlier right of theirs is replaced. Who is named as mother, father or guardian of
+    a minor decides like a parent, until the child is of age; for everybody else there is an end."""
+    parent = is_parent(patient, relation, now)
     for earlier in Proxy.objects.filter(patient=patient, user=user, closed_at=None):
         _close(earlier, Proxy.Ending.REPLACED, by=by, now=now)
     row = Proxy.objects.create(
         patient=patient, user=user, relation=relation, rights=_ordered(rights), given_by=by, opened_at=now,
-        basis=Proxy.Basis.PARENT if minor else Proxy.Basis.CONSENT, expires_at=None if minor else until,
+        basis=Proxy.Basis.PARENT if parent else Proxy.Basis.CONSENT, expires_at=None if parent else until,
     )  # fmt: skip
     audit.record("grant", "patients.proxy", row.pk, by=by, patient_id=patient.pk, purpose="PATRQT")
     return row
@@ -78,9 +84,10 @@ def give(
 
 @transaction.atomic
 def change(row: Proxy, *, rights: Iterable[str], until: datetime | None, by: User, now: datetime) -> None:
-    """Other rights, or another end. Raises NotPossible when it has ended, or TooLong."""
+    """Other rights, or another end. Raises NotPossible when it has ended, MoreThanOwn or TooLong."""
     if row.basis == Proxy.Basis.CONSENT:
         require_end(until, now)
+    require_own(row.patient, set(rights := list(rights)) - set(row.rights), by)
     fresh = {"rights": _ordered(rights), "expires_at": until if row.basis == Proxy.Basis.CONSENT else None}
     if not Proxy.objects.open().filter(pk=row.pk).update(**fresh):
         raise NotPossible
@@ -95,6 +102,17 @@ def end(row: Proxy, *, by: User, now: datetime) -> None:
     if not _close(row, ending, by=by, now=now):
         raise NotPossible
     events.publish("patients.proxy.closed", row.pk, by=by.pk, now=now)
+
+
+def is_parent(patient: Patient, relation: str, now: datetime) -> bool:
+    """Whoever is this to the patient decides like a parent."""
+    return relation in Proxy.PARENTS and queries.is_minor(patient.birth_date, now)
+
+
+def require_own(patient: Patient, rights: Iterable[str], by: User) -> None:
+    """Raises MoreThanOwn when ``by`` would give what they may not do themselves."""
+    if set(rights) - queries.rights_of(by, patient):
+        raise MoreThanOwn
 
 
 def require_adult(user: User, now: datetime) -> None:

@@ -17,6 +17,7 @@ from patients.actions import family
 from patients.models import Invitation, Patient, Proxy
 from patients.models.invitations import reach
 from telemed.accounts import addresses
+from telemed.accounts.actions import identity
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import User
 from telemed.core import audit, events, realtime
@@ -53,6 +54,11 @@ class Stopped(Refusal):
     sentence = _("Too many wrong birth dates. Ask the clinic for a new invitation.")
 
 
+class NotChecked(Refusal):
+    code = "not_checked"
+    sentence = _("Show us first who you are. When we have confirmed it, open this invitation again.")
+
+
 class OtherRecord(Refusal):
     code = "other_record"
     sentence = _("Your account has a health record already. Ask the clinic: they can see to it that nothing is lost.")
@@ -74,10 +80,14 @@ def invite(
     by: User,
     now: datetime,
 ) -> Invitation:
-    """Ask whoever owns ``address`` to act for the patient. Raises OwnAddress, TooMany, or TooLong for an adult's end."""
+    """Ask whoever owns ``address`` to act for the patient. Raises OwnAddress, TooMany or MoreThanOwn; TooLong for an end,
+    which only the parents of a minor do without."""
     Patient.objects.select_for_update().get(pk=patient.pk)
     _require_room(patient, address, by)
-    facts = {"relation": relation, "rights": list(rights), "until": until}
+    family.require_own(patient, rights := list(rights), by)
+    if not family.is_parent(patient, relation, now):
+        family.require_end(until, now)
+    facts = {"relation": relation, "rights": rights, "until": until}
     row = _make(Invitation.Kind.PROXY, patient, address, by=by, now=now, **facts)
     with translation.override(by.language):
         words = gettext("Somebody you know asks you to help them at %(clinic)s. Sign in with this address to see who.")
@@ -115,9 +125,11 @@ def accept(invitation: Invitation, *, by: User, now: datetime) -> Proxy:
     if row.by is None or not Patient.objects.managed_by(row.by).filter(pk=row.patient_id).exists():
         raise Gone  # whoever asked has no say any more
     if (row.until is not None and row.until <= now) or (
-        row.until is None and not queries.is_minor(row.patient.birth_date, now)
+        row.until is None and not family.is_parent(row.patient, row.relation, now)
     ):
         raise Gone  # what was offered is over
+    if set(row.rights) - queries.rights_of(row.by, row.patient):
+        raise Gone  # whoever asked may not do all of that any more
     if row.patient.user_id == by.pk:
         raise family.NotPossible
     family.require_adult(by, now)
@@ -128,12 +140,17 @@ def accept(invitation: Invitation, *, by: User, now: datetime) -> Proxy:
 
 
 def take_over(invitation: Invitation, born: date, *, by: User, now: datetime) -> Patient:
-    """The record is the young adult's own. Raises Gone, Stopped, NotThem, NotYours or OtherRecord."""
+    """The record is the young adult's own. An address and a birth date are known to parents, too: somebody must have looked
+    at the person (identity level 1 or 2). Raises Gone, Stopped, NotThem, NotChecked, NotYours or OtherRecord."""
+    if identity.level(by.pk, now) < identity.DOCUMENT:
+        raise NotChecked
     tries = Invitation.objects.open().filter(pk=invitation.pk, attempts__lt=ATTEMPTS)
     if not tries.update(attempts=F("attempts") + 1):  # counted before it is compared
         raise Stopped if Invitation.objects.open().filter(pk=invitation.pk).exists() else Gone
     if invitation.patient.birth_date != born:
         raise NotThem
+    if not identity.belongs(by, name=invitation.patient.name, birth_date=born, now=now):
+        raise NotYours
     return _hand_over(invitation, by, now)
 
 
@@ -170,12 +187,11 @@ def _require_room(patient: Patient, address: str, by: User) -> None:
 
 
 def _give_way(user: User) -> None:
-    """The empty record that came with a new account makes room. One in which something stands does not."""
+    """The record that came with a new account makes room: who somebody is had to stand there for the check. One in which
+    more stands does not."""
     own = Patient.objects.filter(user=user).first()
     if own is None:
         return
-    if own.completed_at:
-        raise OtherRecord
     try:
         with transaction.atomic():
             own.registrations.all().delete()

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from patients import queries
 from patients.actions import family, invitations
@@ -16,11 +16,10 @@ from telemed.core import events
 
 
 def tidy(now: datetime) -> int:
-    """End the rights of parents whose children are of age today, by the law of the clinic that they came to first. Returns
-    how many children that were."""
-    kept = Proxy.objects.filter(basis=Proxy.Basis.PARENT, closed_at=None)
+    """End the rights of parents, and what they gave to others, when the child is of age today by the law of the clinic that
+    it came to first. Returns how many children that were."""
     first = Registration.objects.filter(patient=OuterRef("pk")).order_by("since", "pk").values("clinic_id")[:1]
-    children = Patient.objects.filter(pk__in=kept.values("patient_id")).annotate(home=Subquery(first))
+    children = Patient.objects.filter(pk__in=_given_by_others().values("patient_id")).annotate(home=Subquery(first))
     return sum(_looked_at(child, now) for child in children.iterator(chunk_size=500))
 
 
@@ -29,15 +28,21 @@ def _looked_at(child: Any, now: datetime) -> bool:
         return not queries.is_minor(child.birth_date, now) and _come_of_age(child.pk, now)
 
 
+def _given_by_others() -> QuerySet[Proxy]:
+    """The open rights that the patient did not give: those of a parent, and what parents gave for a child."""
+    others = ~Q(given_by=F("patient__user")) | Q(patient__user=None)
+    return Proxy.objects.filter(Q(basis=Proxy.Basis.PARENT) | others, closed_at=None)
+
+
 @transaction.atomic
 def _come_of_age(patient_id: UUID, now: datetime) -> bool:
     patient = Patient.objects.select_for_update(of=("self",)).select_related("user").get(pk=patient_id)
     language = queries.language_of(patient)
-    rows = Proxy.objects.filter(patient=patient, basis=Proxy.Basis.PARENT, closed_at=None)
-    ended = [row for row in rows if family.close_of_age(row, now=now)]
+    ended = [row for row in _given_by_others().filter(patient=patient) if family.close_of_age(row, now=now)]
     if not ended:
         return False
     offered = invitations.offer_control(patient, by=None, now=now, language=language)
-    data = {"parents": [str(row.user_id) for row in ended], "offered": offered is not None}
+    parents = [str(row.user_id) for row in ended if row.basis == Proxy.Basis.PARENT]
+    data = {"parents": parents, "offered": offered is not None}
     events.publish("patients.patient.of_age", patient.pk, by=None, now=now, data=data)
     return True

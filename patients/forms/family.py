@@ -15,7 +15,7 @@ from telemed.core import clock
 
 
 class RightsForm(forms.Form):
-    """What somebody may do for a patient, and until when; for a minor it is until they are of age."""
+    """What somebody may do for a patient, and until when; for the parent of a minor it is ``endless``: until they are of age."""
 
     rights = forms.MultipleChoiceField(
         label=_("What may they do?"), choices=Proxy.Right, widget=forms.CheckboxSelectMultiple,
@@ -27,9 +27,9 @@ class RightsForm(forms.Form):
         error_messages={"required": _("Choose the last day."), "invalid": _("Write the day like 2027-03-31.")},
     )  # fmt: skip
 
-    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, endless: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if queries.is_minor(patient.birth_date, clock.now()):
+        if endless:
             del self.fields["until"]
 
     def clean_until(self) -> date:
@@ -51,11 +51,21 @@ class InviteForm(RightsForm):
     field_order = ("address", "relation", "rights", "until")
 
     def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
-        super().__init__(*args, patient=patient, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.patient = patient
         self.fields["address"].label = _("Their email or mobile number")
         self.fields["address"].widget.attrs["autocomplete"] = "off"
         if patient.user_id is None:
             self.fields["relation"].label = _("Who are they to the child?")
+        if queries.is_minor(patient.birth_date, clock.now()):
+            self.fields["relation"].help_text = _(
+                "A mother, father or guardian decides like a parent until the child is of age, without a last day."
+            )
+
+    def ends_at(self) -> datetime | None:
+        """None for a parent of a minor."""
+        relation = self.cleaned_data.get("relation", "")
+        return None if family.is_parent(self.patient, relation, clock.now()) else super().ends_at()
 
 
 class HandOverForm(forms.Form):

@@ -47,6 +47,10 @@ class ChartItem(models.Model):
     recorded_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)  # not true any more, or entered in error
     hidden_from_proxies = models.BooleanField(default=False)
+    hidden_by = models.ForeignKey(  # the doctor who did; nobody: the patient
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    hidden_by_id: UUID | None
 
     objects = ChartItemQuerySet.as_manager()
 
@@ -93,12 +97,11 @@ class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
         return self.filter(on_the_side_of(user, marks=marks))
 
     def unlabelled(self) -> Self:
-        """Without what a doctor marked as sensitive."""
-        marked = [
-            models.Q(kind=kind, source_id__in=Label.objects.on(kind))
-            for kind in (Label.Kind.VISIT, Label.Kind.PRESCRIPTION)
-        ]
-        return self.exclude(marked[0] | marked[1])
+        """Without what a doctor marked as sensitive, and what came of a visit that is."""
+        visits = Label.objects.on(Label.Kind.VISIT)
+        marked = models.Q(kind=Label.Kind.VISIT, source_id__in=visits) | models.Q(visit_id__in=visits)
+        paper = models.Q(kind=Label.Kind.PRESCRIPTION, source_id__in=Label.objects.on(Label.Kind.PRESCRIPTION))
+        return self.exclude(marked | paper)
 
 
 class TimelineEntry(models.Model):

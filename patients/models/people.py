@@ -21,12 +21,12 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """The charts that ``user`` may open now: on the patient's side, or with an open grant."""
         if user.role == "patient":
             return self.of(user, *rights)
-        return self.filter(pk__in=Grant.objects.treating().filter(user_id=user.pk).values("patient_id"))
+        return self.filter(pk__in=Grant.objects.of(user).treating().values("patient_id"))
 
     @access.fetch
     def in_emergency(self, user: Any) -> Self:
         """The charts that ``user`` opened in an emergency and that are still open, for reading."""
-        urgent = Grant.objects.open().filter(user_id=user.pk, reason=Grant.Reason.EMERGENCY)
+        urgent = Grant.objects.of(user).open().filter(reason=Grant.Reason.EMERGENCY)
         return self.filter(pk__in=urgent.values("patient_id"))
 
     @access.fetch
@@ -44,7 +44,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     @access.fetch
     def to_hand_over(self, user: Any) -> Self:
         """The grown children of ``user`` who have not taken their record over yet. Nothing of it is open to a parent."""
-        grown = Proxy.objects.filter(user_id=user.pk, ending=Proxy.Ending.OF_AGE)
+        grown = Proxy.objects.filter(user_id=user.pk, basis=Proxy.Basis.PARENT, ending=Proxy.Ending.OF_AGE)
         return self.filter(user=None, pk__in=grown.values("patient_id"))
 
 
@@ -118,6 +118,10 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             models.Q(expires_at=None) | models.Q(expires_at__gt=moment), opened_at__lte=moment, closed_at=None
         )
         return rows.exclude(patient_id__in=Limit.objects.blocking())
+
+    def of(self, user: Any) -> Self:
+        """Those by which ``user`` may read: none while they are no verified doctor, however long the row still runs."""
+        return self.filter(user_id=user.pk, user__doctor__state="verified")  # by name: patients know no doctors
 
     def treating(self) -> Self:
         """Open because of a visit: what is opened in an emergency has pages of its own, for reading only."""

@@ -84,7 +84,9 @@ def proxy(request: HttpRequest, proxy_id: UUID) -> HttpResponseBase:
     if managed and not Patient.objects.managed_by(user).filter(pk=row.patient_id).exists():
         raise Http404
     initial = {**_rights(row), **kept.take(request)}
-    form = RightsForm(request.POST if "save" in request.POST else None, initial=initial, patient=row.patient)
+    form = RightsForm(
+        request.POST if "save" in request.POST else None, initial=initial, endless=row.basis == Proxy.Basis.PARENT
+    )
     if managed and _widens(row, form) and not fresh.is_fresh(request, now=clock.now()):
         return fresh.ask(request)
     if request.method == "POST" and _done(request, row, form, managed=managed):
@@ -114,6 +116,9 @@ def _done(request: HttpRequest, row: Proxy, form: RightsForm, *, managed: bool) 
             return False
     except actions.TooLong as refusal:
         form.add_error("until", str(refusal))
+        return False
+    except actions.MoreThanOwn as refusal:
+        form.add_error("rights", str(refusal))
         return False
     except actions.NotPossible as refusal:
         messages.warning(request, str(refusal))

@@ -19,6 +19,7 @@ from patients.actions import invitations as actions
 from patients.forms.family import BirthDateForm, HandOverForm, InviteForm
 from patients.models import Invitation, Patient
 from telemed.accounts import fresh, kept
+from telemed.accounts.actions import identity
 from telemed.accounts.context import me
 from telemed.core import audit, clock
 
@@ -92,16 +93,23 @@ def _proxy(request: HttpRequest, row: Invitation) -> HttpResponse:
 
 def _control(request: HttpRequest, row: Invitation) -> HttpResponse:
     """Nothing of the record is told before the birth date is right."""
-    form = BirthDateForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form, unknown = BirthDateForm(request.POST or None), identity.level(me(request).pk, clock.now()) < identity.DOCUMENT
+    if request.method == "POST" and not unknown and form.is_valid():
         try:
             actions.take_over(row, form.cleaned_data["birth_date"], by=me(request), now=clock.now())
-        except (actions.NotThem, actions.Stopped, actions.Gone, actions.NotYours, actions.OtherRecord) as refusal:
+        except (
+            actions.NotThem,
+            actions.Stopped,
+            actions.Gone,
+            actions.NotYours,
+            actions.NotChecked,
+            actions.OtherRecord,
+        ) as refusal:
             form.add_error("birth_date", str(refusal))
         else:
             messages.success(request, _("This is your health record. Nobody else acts for you."))
             return redirect("patients:record")
-    context = {"form": form, "section": "account"}
+    context = {"form": form, "refusal": actions.NotChecked() if unknown else "", "section": "account"}
     return render(request, "patients/family/control.html", context, status=422 if form.errors else 200)
 
 
@@ -113,7 +121,7 @@ def _offered(request: HttpRequest, patient: Patient, form: HandOverForm) -> bool
     except (actions.OwnAddress, actions.TooMany) as refusal:
         form.add_error("address", str(refusal))
         return False
-    messages.success(request, _("The invitation is on its way. They need their birth date to take the record over."))
+    messages.success(request, _("The invitation is on its way. They show us who they are, then the record is theirs."))
     return True
 
 
@@ -133,6 +141,9 @@ def _invited(request: HttpRequest, patient: Patient, form: InviteForm) -> bool:
         actions.invite(patient, data["address"], **facts, by=me(request), now=clock.now())
     except (actions.OwnAddress, actions.TooMany) as refusal:
         form.add_error("address", str(refusal))
+        return False
+    except family.MoreThanOwn as refusal:
+        form.add_error("rights", str(refusal))
         return False
     messages.success(request, _("The invitation is on its way. They can act only after they have accepted it."))
     return True

@@ -89,7 +89,10 @@ def hide(request: HttpRequest, item_id: UUID) -> HttpResponse:
         raise Http404
     if me(request).role == User.Role.PATIENT and found.patient.user_id != me(request).pk:
         raise Http404
-    privacy.hide(found, hidden=request.POST.get("hidden") == "1", by=me(request))
+    try:
+        privacy.hide(found, hidden=request.POST.get("hidden") == "1", by=me(request))
+    except privacy.PatientsChoice as refusal:
+        messages.warning(request, str(refusal))
     if me(request).role == User.Role.PATIENT:
         return redirect("patients:record")
     return redirect("consultations:clinic-patient", found.patient_id)

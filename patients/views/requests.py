@@ -27,6 +27,8 @@ from telemed.core import audit, clock
 from telemed.core.problems import Refusal
 
 Kind = PrivacyRequest.Kind
+# What changes or ends the use of a record: for the person themselves, and the parents of a minor.
+OWN = (Kind.RESTRICTION, Kind.OBJECTION, Kind.ERASURE)
 QUIET = (Limit.Kind.HOLD, Limit.Kind.REMINDERS)  # not said on this page
 # Icon, what follows from it, and what to write.
 RIGHTS = {
@@ -50,7 +52,7 @@ def mine(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse:
     context = {
         "patient": patient, "own": own, "rows": rows, "section": "account", "now": clock.now(),
         "limits": Limit.objects.standing().filter(patient=patient).exclude(kind__in=QUIET),
-        "rights": [(kind, kind.label, *RIGHTS[kind][:2]) for kind in RIGHTS], "ask_url": _ask_url(patient, own=own),
+        "rights": [(kind, kind.label, *RIGHTS[kind][:2]) for kind in _kinds(user, patient)], "ask_url": _ask_url(patient, own=own),
     }  # fmt: skip
     return render(request, "patients/requests/list.html", context)
 
@@ -59,7 +61,7 @@ def mine(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse:
 def ask(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse:
     """Put one request. The address says which right, and what of the record it is about."""
     patient, user, wanted = record_of(request, patient_id), me(request), request.GET
-    kind = next((kind for kind in RIGHTS if kind == wanted.get("kind")), None)
+    kind = next((kind for kind in _kinds(user, patient) if kind == wanted.get("kind")), None)
     about = wanted.get("about", "")
     thing = _thing(user, patient, about) if about else None
     if kind is None or (about and thing is None):
@@ -112,7 +114,7 @@ def _act(request: HttpRequest, row: PrivacyRequest, say: SayForm, disagree: Disa
             actions.withdraw(row, by=by, now=now)
         elif "lift" in request.POST:
             limit = Limit.objects.standing().filter(request=row).first()
-            if limit is None:
+            if limit is None or row.kind not in _kinds(by, row.patient):
                 raise limits.NotStanding
             limits.lift(limit, by=by, now=now)
         elif say.is_bound and say.is_valid():
@@ -126,6 +128,12 @@ def _act(request: HttpRequest, row: PrivacyRequest, say: SayForm, disagree: Disa
     else:
         messages.success(request, _("Done."))
     return True
+
+
+def _kinds(user: User, patient: Patient) -> list[PrivacyRequest.Kind]:
+    """What ``user`` may ask for about this record."""
+    managed = Patient.objects.managed_by(user).filter(pk=patient.pk).exists()
+    return [kind for kind in RIGHTS if managed or kind not in OWN]
 
 
 def _thing(user: User, patient: Patient, about: str) -> queries.Thing | None:

@@ -1,4 +1,4 @@
-"""How many one-time codes leave as text messages before we stop.
+"""How many one-time codes leave before we stop, as text messages above all.
 
 Somebody who earns from numbers of their own lets a form send thousands of messages there ("OTP pumping"): many numbers,
 few of them real people. Counted in the rows of the codes, so that neither a restart nor another browser begins anew.
@@ -18,9 +18,10 @@ ASVS = "OWASP ASVS 5.0.0, 6.6.3: codes sent out of band are limited in rate"
 
 @dataclass(frozen=True)
 class Limit:
-    """At most ``most`` codes ``within`` this time to one of its ``scope``. With ``used``: only while so few came back."""
+    """At most ``most`` codes ``within`` this time to one of its ``scope``. With ``used``: only while so few came back. All but
+    "emails" are about text messages."""
 
-    scope: Literal["number", "range", "country", "everywhere"]
+    scope: Literal["number", "range", "country", "everywhere", "emails"]
     most: int
     within: timedelta
     since: date
@@ -34,6 +35,7 @@ LIMITS = (
     Limit("range", 10, timedelta(hours=1), SINCE, F_04),
     Limit("country", 30, timedelta(hours=1), SINCE, F_04, used=0.1),
     Limit("everywhere", 500, timedelta(hours=1), SINCE, f"{ASVS}; a clinic of 5,000 visits a day signs in fewer"),
+    Limit("emails", 2000, timedelta(hours=1), SINCE, f"{ASVS}; four times the text messages, for they cost nothing"),
 )
 
 

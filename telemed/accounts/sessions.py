@@ -2,7 +2,7 @@
 in one query, so a session that was ended is dead at once, whatever happens to Redis. The name in the cookie is stored
 only as a hash: who reads the database cannot sign in with it.
 
-A signed-in session ends after ``idle_seconds`` without a sign of its person, and SESSION_COOKIE_AGE after the sign-in.
+A signed-in session ends after ``User.idle_limit`` without a sign of its person, and SESSION_COOKIE_AGE after the sign-in.
 """
 
 import hashlib
@@ -121,10 +121,9 @@ class SessionStore(SessionBase):
     # --- the person behind it
     def begin(self, user: User, *, agent: str, network: str, now: datetime) -> None:
         """``user`` has just signed in here."""
-        idle = idle_limit(user)
         self._facts = {
             "user_id": user.pk, "agent": agent[:200], "network": network, "started_at": now, "seen_at": now, "travelled_at": None,
-            "idle_seconds": int(idle.total_seconds()), "expires_at": min(now + idle, now + settings.SESSION_AGE),
+            "expires_at": min(now + user.idle_limit, now + settings.SESSION_AGE),
         }  # fmt: skip
         self.modified = True
 
@@ -155,9 +154,13 @@ class SessionStore(SessionBase):
 
     def touch(self, now: datetime) -> None:
         """A sign of the person: the idle time starts again. The 12 hours do not."""
-        if self.get(SESSION_KEY) is None or self.row is None or now - self.row.seen_at < GRAIN:
-            return
+        if self.get(SESSION_KEY) is not None and self.row and now - self.row.seen_at >= GRAIN:
+            self.stay(now)
+
+    def stay(self, now: datetime) -> None:
+        """Begin the idle time anew, as long as it is for what the person is today."""
         row = self.row
+        assert row
         row.seen_at, row.expires_at = now, row.end_if_idle_from(now)
         rows = DeviceSession.objects.open(now).filter(pk=row.pk)  # a socket may know less than the database
         rows.update(seen_at=row.seen_at, expires_at=row.expires_at)
@@ -189,8 +192,3 @@ def _fits(proof: str | None, user: User) -> bool:
 def name(session_key: str) -> str:
     """How the session with this key is called in the database."""
     return hashlib.sha256(session_key.encode()).hexdigest()
-
-
-def idle_limit(user: User) -> timedelta:
-    at_work = user.is_staff or user.role != User.Role.PATIENT
-    return settings.SESSION_IDLE["staff" if at_work else "patient"]

@@ -1,4 +1,4 @@
-"""The second step of a sign-in: nobody who has a second factor, and no member of staff without one, gets a session by
+"""The second step of a sign-in: nobody who has a second factor, and nobody who works here without one, gets a session by
 the first step alone; nor does who came by an address that is too new to be trusted."""
 
 from allauth.account.stages import LoginStage

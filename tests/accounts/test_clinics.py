@@ -15,11 +15,14 @@ from adminops.admin import site
 from adminops.within import WAYS
 from consultations.models import Appointment
 from doctors.models import Doctor
+from patients.actions import emergency
 from patients.models import Patient, Registration
 from telemed.accounts import clinics
 from telemed.accounts.models import Clinic, Membership, User
 from telemed.core.models import AuditEvent
+from telemed.notifications.models import Message
 from tests import cast
+from tests.patients.family_kit import deliver
 
 HEART = "heart.example"
 
@@ -215,3 +218,21 @@ def test_the_hours_of_free_cancelling_are_those_of_the_clinic(
     for doctor, hours in ((lina, 2), (devi, 24)):
         visit = cast.visit(amira, doctor, now=now, starts_at=now.replace(hour=15 + hours % 3))
         assert (visit.starts_at - visits.free_until(visit)).total_seconds() == hours * 3600
+
+
+def test_an_emergency_is_told_to_the_privacy_officers_of_both_clinics(
+    amira: Patient, lina: Doctor, devi: Doctor, heart: Clinic, now: datetime
+) -> None:
+    officers = [cast.staff(f"{name}@example.com", "compliance", name=name) for name in ("ours", "theirs", "third")]
+    third = Clinic.objects.create(
+        name="Third", host="third.example", country="GB", time_zone="Europe/London", currency="GBP", emergency_number="999",
+        phone="+442079460002", email="hello@third.example", address="3 High Street, Leeds", accent=Clinic.Accent.PLUM,
+        languages=["en"], free_cancel_hours=2,
+    )  # fmt: skip
+    clinics.forget_clinics()
+    for officer, clinic in zip(officers, (lina.clinic, heart, third), strict=True):
+        Membership.objects.create(user=officer, clinic=clinic)
+    emergency.open_record(amira, code="ETREAT", reason="She lies in the street", sensitive=False, by=devi.user, now=now)
+    deliver(now)
+    told = Message.objects.filter(kind="emergency.opened", channel="email").values_list("user__pk", flat=True)
+    assert set(told) == {officers[0].pk, officers[1].pk}

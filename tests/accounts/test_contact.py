@@ -1,15 +1,19 @@
 """Changing where one is reached: both addresses agree, nobody learns who else is here, and texts have limits."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Barrier, Thread
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.db import connection
 from django.test import Client
 
 from patients.models import Patient
 from telemed.accounts import limits
 from telemed.accounts.actions import codes
 from telemed.accounts.models import OneTimeCode, User
+from telemed.core import audit
 from telemed.core.models import AuditEvent
 from telemed.notifications.models import Message
 from tests import cast
@@ -191,8 +195,40 @@ def test_a_country_is_stopped_when_hardly_a_code_comes_back(db: None, now: datet
     assert send("+34612345678", now) == "sent"
 
 
+def test_codes_by_email_are_limited_as_a_whole_and_texts_go_on(
+    db: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fewer = [replace(limit, most=3) if limit.scope == "emails" else limit for limit in limits.LIMITS]
+    monkeypatch.setattr(limits, "LIMITS", fewer)
+    assert [send(f"{n}@example.com", now) for n in range(4)] == ["sent"] * 3 + ["code_limit"]
+    assert AuditEvent.objects.get(action="denied").outcome == "emails"
+    assert send(MOBILE, now) == "sent"
+    assert send("4@example.com", now + timedelta(hours=1)) == "sent"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_ask_at_once_get_no_more_codes_than_one(now: datetime) -> None:
+    gate, answers = Barrier(8), list[str]()
+
+    def window() -> None:
+        gate.wait()
+        try:
+            with audit.origin("test"):
+                answers.append(send(MOBILE, now))
+        finally:
+            connection.close()
+
+    threads = [Thread(target=window) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == ["code_limit"] * 5 + ["sent"] * 3
+    assert OneTimeCode.objects.count() == 3
+
+
 def test_the_limits_of_texts_are_dated_and_say_where_they_come_from() -> None:
-    assert {limit.scope for limit in limits.LIMITS} == {"number", "range", "country", "everywhere"}
+    assert {limit.scope for limit in limits.LIMITS} == {"number", "range", "country", "everywhere", "emails"}
     assert all(limit.source and limit.since.year >= 2026 for limit in limits.LIMITS)
 
 

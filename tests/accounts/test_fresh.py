@@ -91,7 +91,7 @@ def test_who_has_an_app_proves_it_with_the_app_and_not_with_the_password(
     admin: User, browse: Browse, now: datetime
 ) -> None:
     device = cast.app(admin)
-    client = cast.prove(browse(admin), admin, now=now)
+    client = cast.prove(browse(admin), admin, now=now, proof="password")
     assert not opens(client)
     assert not opens(cast.prove(client, admin, now=now, proof="code"))
     page = client.get(AGAIN).content.decode()

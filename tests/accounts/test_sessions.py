@@ -147,7 +147,7 @@ def test_a_session_ends_after_its_idle_time(
 
 
 def test_an_administrator_is_idle_after_fifteen_minutes(admin: User) -> None:
-    assert sessions.idle_limit(admin) == timedelta(minutes=15)
+    assert admin.idle_limit == timedelta(minutes=15)
 
 
 def test_an_open_page_that_asks_by_itself_keeps_nobody_signed_in(amira: Patient, time: Time, browse: Browse) -> None:
@@ -279,7 +279,7 @@ def test_disabling_a_person_ends_every_session_of_theirs(amira: Patient, mateo: 
 def test_new_rights_ask_for_a_new_sign_in_and_a_new_name_does_not(
     lina: Doctor, admin: User, office: Client, browse: Browse, now: datetime
 ) -> None:
-    client = sign_in("lina@example.com")
+    client = browse(lina.user)
     edit(office, lina.user, name="Dr L Haddad")
     assert signed_in(client)
     clerk = cast.staff("clerk@example.com", "support")

@@ -222,6 +222,7 @@ class Journey(Traveller):
         admin.get_by_role("button", name="Take this application").click()
         self.look(admin)
         decide(admin)
+        self.enter_the_clinic(newcomer)
         self.offer(newcomer)
         self.is_listed(1)
         for page in (

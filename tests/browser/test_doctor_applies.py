@@ -46,6 +46,7 @@ def test_a_doctor_applies_answers_is_verified_and_is_gone_when_the_licence_is_ov
     admin.reload()
     expect(admin.get_by_text("Here it is.")).to_be_visible()
     decide(admin)
+    who.enter_the_clinic(doctor)
     who.offer(doctor)
     who.is_listed(1)
 

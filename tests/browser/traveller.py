@@ -1,14 +1,16 @@
 """Who goes on the journey, and what they do in more than one of its steps."""
 
+from base64 import b32decode
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psycopg
+from django_otp.oath import totp
 from playwright.sync_api import Page, expect
 
 from tests.browser import looks
 from tests.browser.applying import apply
-from tests.browser.people import NARROW, WIDE, People, code_in
+from tests.browser.people import NARROW, WIDE, People, code_in, until
 
 ADMIN = "Sam Okafor"
 ZONE = ZoneInfo("America/New_York")
@@ -85,6 +87,26 @@ class Traveller:
         self.join(page, f"{self.applicant.lower().replace(' ', '.')}@demo.example")
         apply(page, self.applicant, uuid4().hex[:7].upper(), self.look)
         return page
+
+    def enter_the_clinic(self, page: Page) -> None:
+        """Verified, the doctor signs in anew and sets the second step up, once."""
+        address = f"{self.applicant.lower().replace(' ', '.')}@demo.example"
+        page.goto("/clinic/settings/")
+        page.wait_for_url("**/login/**")
+        page.locator("#id_address").fill(address)
+        before = len(self.people.outbox(address, "code"))
+        page.get_by_role("button", name="Send me a code").click()
+        page.wait_for_url("**/code/")
+        until(lambda: len(self.people.outbox(address, "code")) > before, "another code")
+        page.locator("#id_code").fill(code_in(self.people.outbox(address, "code")[0]))
+        page.get_by_role("button", name="Continue").click()
+        page.wait_for_url("**/enrol/")
+        self.look(page)
+        key = (page.locator(".key").text_content() or "").replace(" ", "")
+        token = totp(b32decode(key + "=" * (-len(key) % 8)))
+        page.locator("#id_token").fill(f"{token:06d}")
+        page.get_by_role("button", name="Switch it on").click()
+        page.wait_for_url("**/security/codes/")
 
     def offer(self, page: Page) -> None:
         page.goto("/clinic/settings/")

@@ -19,6 +19,7 @@ from telemed.notifications.models import Message
 from tests import cast
 from tests.adminops.test_roles import office
 from tests.conftest import Answer, Browse, Time
+from tests.consultations import desk_kit
 
 WHY = "She is unconscious in the waiting room of the town hall"
 
@@ -98,8 +99,11 @@ def test_prescriptions_are_read_as_sentences(
     ask(urgent, amira)
     page = chart(urgent, amira).content.decode()
     assert ("amlodipine" in page, "once a day" in page, "Line(" in page) == (True, True, False)
-    labels.put(amira, Label.Kind.PRESCRIPTION, row.pk, ["SEX"], by=lina.user, now=now)
-    assert "amlodipine" not in chart(urgent, amira).content.decode()
+    for kind, source in ((Label.Kind.PRESCRIPTION, row.pk), (Label.Kind.VISIT, visit.pk)):
+        labels.put(amira, kind, source, ["SEX"], by=lina.user, now=now)
+        assert "amlodipine" not in chart(urgent, amira).content.decode(), kind
+        labels.put(amira, kind, source, [], by=lina.user, now=now)
+        assert "amlodipine" in chart(urgent, amira).content.decode()
 
 
 def test_without_fresh_proof_nothing_is_asked(amira: Patient, other: Doctor, browse: Browse) -> None:
@@ -202,6 +206,26 @@ def test_only_a_verified_doctor_may(
     answer = ask(client, amira)
     assert answer.status_code == 404 or answer["Location"].startswith("/account/again/")
     assert EmergencyAccess.objects.count() == 0
+
+
+def test_without_a_licence_no_record_opens(amira: Patient, other: Doctor, urgent: Client, time: Time) -> None:
+    ask(urgent, amira)
+    assert chart(urgent, amira).status_code == 200
+    other.licences.update(ends_at=time.now)
+    assert chart(urgent, amira).status_code == 404
+    assert urgent.get("/clinic/emergency/").status_code == 404
+    assert (ask(urgent, amira).status_code, EmergencyAccess.objects.count()) == (404, 1)
+
+
+def test_nothing_that_came_of_a_labelled_visit_stands_in_the_history(
+    visit: Appointment, amira: Patient, lina: Doctor, urgent: Client, now: datetime
+) -> None:
+    rx = desk_kit.signed(visit, now=now)
+    ask(urgent, amira)
+    assert "mlodipine" in chart(urgent, amira).content.decode()
+    labels.put(amira, Label.Kind.VISIT, visit.pk, ["PSY"], by=lina.user, now=now)
+    page = chart(urgent, amira).content.decode()
+    assert [said for said in (str(rx.pk), rx.reference, "mlodipine", "Prescription") if said in page] == []
 
 
 def test_patient_and_privacy_officer_are_told_at_once(

@@ -54,6 +54,10 @@ def said(client: Client, path: str) -> str:
     return answer.content.decode()
 
 
+def said_after(client: Client, path: str, data: dict[str, str]) -> str:
+    return client.post(path, data, follow=True).content.decode()
+
+
 # --- booking ------------------------------------------------------------------------------------------------------------
 def test_a_mother_books_for_her_son_page_by_page(
     amira: Patient, karim: Patient, free: Doctor, browse: Browse, now: datetime
@@ -362,12 +366,23 @@ def test_the_patient_and_the_doctor_hide_an_item(
 ) -> None:
     item = Allergy.objects.get(patient=amira)
     assert "What family may see" in said(browse(lina.user), f"/clinic/patients/{amira.pk}/")
-    for who, hidden in ((cast.user_of(amira), "1"), (lina.user, "0"), (cast.user_of(amira), "1")):
-        assert browse(who).post(f"/record/items/{item.pk}/hide/", {"hidden": hidden}).status_code == 302
+    for who, wanted, hidden in (
+        (lina.user, "1", True), (lina.user, "0", False), (lina.user, "1", True), (cast.user_of(amira), "0", False),
+        (cast.user_of(amira), "1", True), (lina.user, "1", True), (lina.user, "0", True),
+    ):  # fmt: skip
+        assert browse(who).post(f"/record/items/{item.pk}/hide/", {"hidden": wanted}).status_code == 302
         item.refresh_from_db()
-        assert item.hidden_from_proxies is (hidden == "1")
+        assert item.hidden_from_proxies is hidden
+    shown = said(browse(lina.user), f"/clinic/patients/{amira.pk}/")
+    assert ("Hidden from family" in shown, "Show it" in shown) == (True, False)
     assert browse(other.user).post(f"/record/items/{item.pk}/hide/", {"hidden": "0"}).status_code == 404
     assert browse(lina.user).post(f"/clinic/visits/{visit.pk}/hide/", {"hidden": "1"}).status_code == 302
     assert browse(other.user).post(f"/clinic/visits/{visit.pk}/hide/", {"hidden": "0"}).status_code == 404
     visit.refresh_from_db()
-    assert visit.hidden_from_proxies is True
+    assert (visit.hidden_from_proxies, visit.hidden_by) == (True, lina.user)
+    browse(cast.user_of(amira)).post(f"/visits/{visit.pk}/hide/", {"hidden": "1"})
+    assert "only the patient can show it again" in said_after(
+        browse(lina.user), f"/clinic/visits/{visit.pk}/hide/", {"hidden": "0"}
+    )
+    visit.refresh_from_db()
+    assert (visit.hidden_from_proxies, visit.hidden_by) == (True, None)

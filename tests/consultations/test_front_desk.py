@@ -150,7 +150,8 @@ def test_a_doctor_invites_and_ends_at_once(lina: Doctor, browse: Browse) -> None
     assert (again.status_code, "invited or helps you already" in again.content.decode()) == (422, True)
     hana = User.objects.create_user(email="hana@example.com", name="Hana Helper")
     theirs = browse(hana)
-    assert theirs.post(told.link)["Location"] == "/start/"
+    assert theirs.post(told.link)["Location"] == "/login/factor/enrol/"
+    theirs = browse(User.objects.get(pk=hana.pk))
     assert theirs.get("/start/")["Location"] == "/clinic/desk/"
     assert theirs.get("/clinic/desk/").status_code == 200
     page = mine.get("/clinic/settings/").content.decode()

@@ -13,6 +13,7 @@ from patients.actions import sharing
 from patients.models import Patient
 from telemed.core import clock
 from telemed.core.models import AuditEvent
+from tests import cast
 from tests.conftest import Browse, Time
 
 pytestmark = pytest.mark.django_db
@@ -196,3 +197,47 @@ def test_a_doctor_whose_access_was_closed_reads_no_more(
 
 def test_a_body_of_brackets_is_refused(room: Consultation, browse: Browse, lina: Doctor) -> None:
     assert browse(lina.user).post(url(room, "messages"), "[" * 60_000, JSON).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("rights", "reads", "writes"),
+    [(["book"], 404, 404), (["book", "read"], 200, 404), (["book", "message"], 200, 201), (["pay"], 404, 404)],
+)
+def test_who_may_only_book_neither_reads_nor_writes_what_was_said(
+    room: Consultation,
+    amira: Patient,
+    layla: Patient,
+    lina: Doctor,
+    browse: Browse,
+    rights: list[str],
+    reads: int,
+    writes: int,
+) -> None:
+    admitted(room)
+    browse(lina.user).post(url(room, "messages"), message("Secret finding"), JSON)
+    cast.proxy(amira, cast.user_of(layla), *rights, now=clock.now())
+    client = browse(cast.user_of(layla))
+    for _when in ("open", "over"):
+        answer = client.get(url(room, "events"))
+        assert (answer.status_code, "Secret" in answer.content.decode()) == (reads, reads == 200)
+        assert client.post(url(room, "messages"), message(), JSON).status_code == writes
+        doctor = Participant.objects.select_related("user").get(consultation=room, role="doctor")
+        rooms.end(doctor, client_id="end", by=doctor.user, now=clock.now())
+
+
+def test_who_sits_in_the_seat_speaks_until_the_room_has_ended(
+    room: Consultation, amira: Patient, layla: Patient, browse: Browse
+) -> None:
+    admitted(room)
+    cast.proxy(amira, cast.user_of(layla), "book", now=clock.now())
+    place = seat(room, "patient")
+    rooms.enter(place.pk, socket="hub.new", instance="theirs", take=True, by=cast.user_of(layla), now=clock.now())
+    client = browse(cast.user_of(layla))
+    assert client.post(url(room, "messages"), message(), JSON).status_code == 409  # not let in yet, whoever was before
+    assert seat(room, "patient").admitted is False
+    doctor = Participant.objects.select_related("user").get(consultation=room, role="doctor")
+    rooms.admit(doctor, place.pk, client_id="again", by=doctor.user, now=clock.now())
+    assert client.post(url(room, "messages"), message(), JSON).status_code == 201
+    rooms.end(doctor, client_id="end", by=doctor.user, now=clock.now())
+    assert client.post(url(room, "messages"), message(), JSON).status_code == 404
+    assert client.get(url(room, "events")).status_code == 404

@@ -284,3 +284,18 @@ def test_visits_take_the_same_queries_for_one_and_three(
 def test_no_delivery_is_left_behind(visit: Appointment, time: Time) -> None:
     deliver(time)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_the_doctors_calendar_names_only_patients_whose_charts_are_open(
+    amira: Patient, mateo: Patient, lina: Doctor, browse: Browse, now: datetime
+) -> None:
+    treated = cast.visit(amira, lina, now=now)
+    off = cast.visit(mateo, lina, now=now, starts_at=now + timedelta(hours=3))
+    page = browse(lina.user).get("/clinic/calendar/").content.decode()
+    assert [word for word in ("Amira Osman", "Mateo Silva") if word in page] == ["Amira Osman", "Mateo Silva"]
+    visits.cancel(off, by=mateo.user, now=now)
+    page = browse(lina.user).get("/clinic/calendar/").content.decode()
+    assert ("Amira Osman" in page, "Mateo" in page, off.reference in page) == (True, False, True)
+    Grant.objects.filter(source_id=treated.pk).update(expires_at=now)
+    page = browse(lina.user).get("/clinic/calendar/").content.decode()
+    assert ("Amira" in page, treated.reference in page) == (False, True)

@@ -8,6 +8,7 @@ from consultations.models import Appointment
 from doctors.actions import review
 from doctors.models import Doctor, TimeOff, VisitType, WeeklyHours
 from doctors.states import DoctorState
+from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core.models import AuditEvent
 from tests.conftest import Browse
@@ -78,6 +79,7 @@ def test_a_suspended_doctor_runs_no_practice_and_enters_no_room(
     review.decide(lina, DoctorState.SUSPENDED, reason="The council asked", by=admin, now=now)
     assert [client.get(place).status_code for place in [room, *places]] == [404, 404, 404]
     review.decide(lina, DoctorState.VERIFIED, reason="Cleared", by=admin, now=now)
+    client = browse(lina.user)
     assert [client.get(place).status_code for place in [room, *places]] == [200, 200, 200]
 
 
@@ -92,3 +94,20 @@ def test_the_office_chooses_zones_from_a_list(lina: Doctor, office: Client) -> N
     page = office.get(f"/admin/doctors/doctor/{lina.pk}/change/").content.decode()
     assert '<select name="time_zone"' in page
     assert '<option value="Europe/London" selected>' in page
+
+
+def test_a_suspended_doctor_reads_nothing_of_their_patients(
+    visit: Appointment, amira: Patient, lina: Doctor, admin: User, browse: Browse, now: datetime
+) -> None:
+    from tests.consultations import desk_kit
+
+    rx, item = desk_kit.signed(visit, now=now), amira.allergies.get()
+    places = [f"/prescriptions/{rx.pk}/", f"/prescriptions/{rx.pk}.pdf", f"/visits/{visit.pk}.ics"]
+    client = browse(lina.user)
+    assert [client.get(place).status_code for place in places] == [200, 200, 200]
+    review.decide(lina, DoctorState.SUSPENDED, reason="The council asked", by=admin, now=now)
+    for place in places:
+        answer = client.get(place)
+        assert (answer.status_code, "Amira" in str(answer.getvalue())) == (404, False), place
+    assert client.post(f"/record/items/{item.pk}/hide/", {"hidden": "1"}).status_code == 404
+    assert list(Patient.objects.for_user(lina.user)) == []

@@ -13,7 +13,7 @@ from doctors.models import Doctor
 from patients.actions import family, invitations, majority, profile
 from patients.data import ages
 from patients.models import Allergy, Invitation, Patient, Proxy
-from telemed.accounts.models import User
+from telemed.accounts.models import IdentityCheck, User
 from telemed.core.models import AuditEvent
 from telemed.notifications.models import Message
 from tests import cast
@@ -203,9 +203,55 @@ def test_what_the_inviter_has_no_say_about_any_more_is_not_accepted(
 ) -> None:
     mother = cast.user_of(amira)
     row = invitations.invite(
-        karim, "layla@example.com", relation="GRPRN", rights=["read"], until=None, by=mother, now=now
+        karim, "layla@example.com", relation="FTH", rights=["read"], until=None, by=mother, now=now
     )
     family.end(Proxy.objects.get(patient=karim), by=mother, now=now)
+    with pytest.raises(invitations.Gone):
+        invitations.accept(row, by=cast.user_of(layla), now=now)
+
+
+@pytest.mark.parametrize(
+    ("relation", "basis", "ends"), [("FTH", "parent", False), ("GRPRN", "consent", True), ("FRND", "consent", True)]
+)
+def test_only_who_is_named_as_a_parent_decides_about_a_child(
+    karim: Patient, layla: Patient, amira: Patient, browse: Browse, now: datetime, relation: str, basis: str, ends: bool
+) -> None:
+    facts = {"address": "layla@example.com", "relation": relation, "rights": ["book", "read"], "until": "2026-12-31"}
+    assert sure(browse, amira, now).post(f"/family/{karim.pk}/invite/", facts).status_code == 302
+    given = invitations.accept(Invitation.objects.get(), by=cast.user_of(layla), now=now)
+    assert (given.basis, given.expires_at is not None) == (basis, ends)
+    decides = browse(cast.user_of(layla)).get(f"/family/{karim.pk}/people/").status_code
+    assert decides == (200 if basis == "parent" else 404)
+    assert browse(cast.user_of(layla)).get(f"/family/{karim.pk}/record/").status_code == 200
+
+
+def test_nobody_gives_more_than_they_may_do_themselves(
+    karim: Patient, layla: Patient, mateo: Patient, amira: Patient, browse: Browse, now: datetime
+) -> None:
+    father = cast.user_of(layla)
+    family.give(karim, father, relation="FTH", rights=["book"], until=None, by=cast.user_of(amira), now=now)
+    client = cast.prove(browse(father), father, now=now)
+    facts = {"address": "mateo@example.com", "relation": "FTH", "rights": ["book", "read"], "until": "2026-12-31"}
+    answer = client.post(f"/family/{karim.pk}/invite/", facts)
+    assert (answer.status_code, "only what you may do yourself" in answer.content.decode()) == (422, True)
+    friend = family.give(
+        karim, cast.user_of(mateo), relation="FRND", rights=["book"], until=now + timedelta(days=9), by=father, now=now
+    )
+    more = {"save": "1", "rights": ["book", "read"], "until": "2026-12-31"}
+    answer = client.post(f"/family/proxies/{friend.pk}/", more)
+    assert (answer.status_code, "only what you may do yourself" in answer.content.decode()) == (422, True)
+    friend.refresh_from_db()
+    assert (friend.rights, Invitation.objects.count()) == (["book"], 0)
+
+
+def test_what_a_parent_may_not_do_any_more_is_not_accepted(
+    karim: Patient, layla: Patient, amira: Patient, now: datetime
+) -> None:
+    mother = cast.user_of(amira)
+    row = invitations.invite(
+        karim, "layla@example.com", relation="FTH", rights=["read"], until=None, by=mother, now=now
+    )
+    Proxy.objects.filter(patient=karim).update(rights=["book"])
     with pytest.raises(invitations.Gone):
         invitations.accept(row, by=cast.user_of(layla), now=now)
 
@@ -438,6 +484,14 @@ def test_every_act_of_a_proxy_is_logged_with_the_proxy_and_the_patient(
 
 
 # --- of age -------------------------------------------------------------------------------------------------------------
+def checked(who: Patient, now: datetime, name: str = "Karim Osman", born: date = date(2019, 5, 20)) -> None:
+    """Staff compared a face with a document of this name and birth date."""
+    IdentityCheck.objects.create(
+        user=cast.user_of(who), level=1, state="approved", name=name, birth_date=born, sent_at=now, decided_at=now,
+        decided_by=cast.user_of(who), expires_at=now + timedelta(days=700),
+    )  # fmt: skip
+
+
 def grown(karim: Patient, time: Time, address: str | None = "karim@example.com") -> None:
     """The day on which Karim is eighteen."""
     karim.own_address = address
@@ -478,6 +532,8 @@ def test_the_young_adult_takes_the_record_over_with_their_birth_date(
     young = cast.patient("karim@example.com", "", now=time.now, complete=False)
     client = browse(cast.user_of(young))
     link = Message.objects.get(kind="family.invitation").link
+    assert "Show us first who you are" in page(client, link)
+    checked(young, time.now)
     assert "Karim" not in page(client, link)
     wrong = client.post(link, {"birth_date_day": "21", "birth_date_month": "5", "birth_date_year": "2019"})
     assert (wrong.status_code, "not the birth date" in wrong.content.decode()) == (422, True)
@@ -510,6 +566,7 @@ def test_five_wrong_birth_dates_end_the_offer(amira: Patient, karim: Patient, br
     grown(karim, time)
     majority.tidy(time.now)
     young = cast.patient("karim@example.com", "", now=time.now, complete=False)
+    checked(young, time.now)
     client, link = browse(cast.user_of(young)), Message.objects.get(kind="family.invitation").link
     for day in range(1, 6):
         client.post(link, {"birth_date_day": str(day), "birth_date_month": "5", "birth_date_year": "2019"})
@@ -523,10 +580,60 @@ def test_a_parent_cannot_take_the_record_of_a_grown_child(amira: Patient, karim:
     grown(karim, time, address="amira@example.com")
     majority.tidy(time.now)
     row = Invitation.objects.get(kind="control")
-    with pytest.raises(invitations.NotYours):
-        invitations.take_over(row, date(2019, 5, 20), by=cast.user_of(amira), now=time.now)
+    for how in ("alone", "checked as herself"):
+        if how != "alone":
+            checked(amira, time.now, name="Amira Osman", born=date(1985, 3, 12))
+        with pytest.raises(invitations.NotYours if how != "alone" else invitations.NotChecked):
+            invitations.take_over(row, date(2019, 5, 20), by=cast.user_of(amira), now=time.now)
     karim.refresh_from_db()
     assert karim.user is None
+
+
+@pytest.mark.parametrize(
+    ("name", "born"), [("Amira Osman", date(1985, 3, 12)), ("Karim Osman", date(1985, 3, 12)), ("Amira Osman", date(2019, 5, 20))]
+)  # fmt: skip
+def test_a_parent_cannot_take_it_with_a_second_account(
+    amira: Patient, karim: Patient, browse: Browse, time: Time, name: str, born: date
+) -> None:
+    grown(karim, time, address="amira.too@example.com")
+    majority.tidy(time.now)
+    second = cast.patient("amira.too@example.com", "", now=time.now, complete=False)
+    client, link = browse(cast.user_of(second)), Message.objects.get(kind="family.invitation").link
+    right = {"birth_date_day": "20", "birth_date_month": "5", "birth_date_year": "2019"}
+    for expected in ("Show us first who you are", "Only the person themselves"):
+        answer = client.post(link, right)
+        assert expected in answer.content.decode()
+        checked(second, time.now, name=name, born=born)
+    karim.refresh_from_db()
+    assert karim.user is None
+
+
+def test_who_filled_in_who_they_are_for_the_check_takes_the_record_over(
+    karim: Patient, browse: Browse, time: Time
+) -> None:
+    grown(karim, time)
+    majority.tidy(time.now)
+    young = cast.patient("karim@example.com", "", now=time.now, complete=False)
+    Patient.objects.filter(pk=young.pk).update(completed_at=time.now)
+    checked(young, time.now, name="OSMAN, Karim".replace(",", ""))
+    link = Message.objects.get(kind="family.invitation").link
+    right = {"birth_date_day": "20", "birth_date_month": "5", "birth_date_year": "2019"}
+    assert browse(cast.user_of(young)).post(link, right)["Location"] == "/record/"
+
+
+def test_what_parents_gave_to_others_ends_with_majority(
+    amira: Patient, karim: Patient, layla: Patient, mateo: Patient, time: Time
+) -> None:
+    grown(karim, time)
+    for patient, by in ((karim, amira), (mateo, mateo)):
+        family.give(
+            patient, cast.user_of(layla), relation="FRND", rights=["read"], until=time.now + timedelta(days=300),
+            by=cast.user_of(by), now=time.now - timedelta(days=9),
+        )  # fmt: skip
+    assert majority.tidy(time.now) == 1
+    assert set(Proxy.objects.filter(patient=karim).values_list("ending", flat=True)) == {"of_age"}
+    assert Proxy.objects.open().get().patient == mateo
+    assert Patient.objects.to_hand_over(cast.user_of(layla)).count() == 0
 
 
 def test_a_record_that_is_filled_in_already_is_not_thrown_away(
@@ -534,6 +641,7 @@ def test_a_record_that_is_filled_in_already_is_not_thrown_away(
 ) -> None:
     grown(karim, time, address="mateo@example.com")
     majority.tidy(time.now)
+    checked(mateo, time.now)
     with pytest.raises(invitations.OtherRecord):
         invitations.take_over(
             Invitation.objects.get(kind="control"), date(2019, 5, 20), by=cast.user_of(mateo), now=time.now

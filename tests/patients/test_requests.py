@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from consultations.models import Appointment
 from doctors.models import Doctor
 from patients import queries
-from patients.actions import requests
+from patients.actions import limits, requests
 from patients.data import clocks
-from patients.models import Addendum, Patient, PrivacyRequest
+from patients.models import Addendum, Limit, Patient, PrivacyRequest
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import Clinic, User
 from telemed.core import clock, events
@@ -284,3 +284,31 @@ def test_the_database_lets_nobody_delete_a_person_alone(amira: Patient, officer:
     for proposed in (None, officer):
         with pytest.raises(IntegrityError), transaction.atomic():
             PrivacyRequest.objects.filter(pk=row.pk).update(**facts, proposed_by=proposed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "may"), [("erasure", False), ("restriction", False), ("objection", False), ("access", True)]
+)
+def test_who_acts_for_an_adult_does_not_end_the_use_of_their_data(
+    kind: str, may: bool, amira: Patient, karim: Patient, layla: Patient, browse: Browse, now: datetime
+) -> None:
+    cast.proxy(amira, cast.user_of(layla), *("book", "read", "message", "pay"), now=now)
+    client, words = browse(cast.user_of(layla)), {"words": "Delete everything"}
+    place = f"/family/{amira.pk}/requests/ask/?kind={kind}"
+    assert (client.get(place).status_code, client.post(place, words).status_code) == ((200, 302) if may else (404, 404))
+    assert (f"kind={kind}" in client.get(f"/family/{amira.pk}/requests/").content.decode()) is may
+    assert PrivacyRequest.objects.filter(patient=amira).count() == may
+    for own in (f"/account/requests/ask/?kind={kind}", f"/family/{karim.pk}/requests/ask/?kind={kind}"):
+        assert browse(cast.user_of(amira)).post(own, words).status_code == 302, own
+
+
+def test_who_acts_for_an_adult_does_not_lift_their_restriction(
+    amira: Patient, layla: Patient, browse: Browse, now: datetime
+) -> None:
+    cast.proxy(amira, cast.user_of(layla), "read", now=now)
+    row = requests.open(Kind.RESTRICTION, amira, "Stop", by=cast.user_of(layla), now=now)  # as it was possible once
+    limits.put(amira, Limit.Kind.RESTRICTED, reason="Asked", request=row, by=cast.user_of(layla), now=now)
+    browse(cast.user_of(layla)).post(f"/account/requests/{row.pk}/", {"lift": "1"})
+    assert Limit.objects.standing().filter(patient=amira).count() == 1
+    browse(cast.user_of(amira)).post(f"/account/requests/{row.pk}/", {"lift": "1"})
+    assert Limit.objects.standing().filter(patient=amira).count() == 0

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext
@@ -66,17 +67,17 @@ LIMITS = (TooManyCodes, TextsStopped)  # of ``issue``
 def issue(*, purpose: str, address: str, language: str, clinic: str, now: datetime, to: str = "") -> UUID:
     """Send a fresh code to ``address``. Returns the id that ``prove`` needs; the code itself is in the message only.
 
-    ``to``: the new address that this one is asked about. Raises TooManyCodes or TextsStopped for a mobile number.
+    ``to``: the new address that this one is asked about. Raises TooManyCodes, or TextsStopped for a mobile number.
     """
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
     minutes, by_text = settings.ONE_TIME_CODE_MINUTES, not addresses.is_email(address)
     row = OneTimeCode(purpose=purpose, created_at=now, expires_at=now + timedelta(minutes=minutes))
     row.address = keyed.digest("one-time-address", address)
     row.code = _macs(row, address, code)[0]
-    if by_text:
-        _within_limits(row, address, now)
-        row.range = limits.block(address)
-    row.save(force_insert=True)
+    row.range = limits.block(address) if by_text else ""
+    if limit := _keep(row, address, now):
+        audit.record("denied", "accounts.code", by=None, purpose="HOPERAT", outcome=limit.scope)
+        raise TooManyCodes if limit.scope in ("number", "emails") else TextsStopped
     with translation.override(language):
         notice = outbox.Notice(
             subject=gettext("%(code)s is your code") % {"code": code},
@@ -109,24 +110,39 @@ def prove(code_id: UUID, *, purpose: str, address: str, code: str, now: datetime
         raise CodeUsed
 
 
-def _within_limits(row: OneTimeCode, number: str, now: datetime) -> None:
-    """Raises TooManyCodes or TextsStopped, and says so in the access log."""
+@transaction.atomic
+def _keep(row: OneTimeCode, address: str, now: datetime) -> limits.Limit | None:
+    """Count the code, unless a limit is reached: that one is returned. One after the other, or many that ask at once would
+    all be counted as the last that is allowed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('accounts.code'), %s)", [int(bool(row.range))])
+    limit = _reached(row, address, now)
+    if limit is None:
+        row.save(force_insert=True)
+    return limit
+
+
+def _reached(row: OneTimeCode, address: str, now: datetime) -> limits.Limit | None:
     sent = OneTimeCode.objects.exclude(range="")
-    scopes: dict[str, QuerySet[OneTimeCode]] = {
-        "number": sent.filter(address=row.address),
-        "range": sent.filter(range=limits.block(number)),
-        "country": sent.filter(range__startswith=limits.country(number)),
-        "everywhere": sent,
-    }
+    scopes: dict[str, QuerySet[OneTimeCode]] = {"emails": OneTimeCode.objects.filter(range="")}
+    if row.range:
+        scopes = {
+            "number": sent.filter(address=row.address),
+            "range": sent.filter(range=row.range),
+            "country": sent.filter(range__startswith=limits.country(address)),
+            "everywhere": sent,
+        }
     for limit in limits.LIMITS:
+        if limit.scope not in scopes:
+            continue
         recent = scopes[limit.scope].filter(created_at__gt=now - limit.within)
         count = recent.count()
         if count < limit.most:
             continue
         if limit.used is not None and recent.exclude(used_at=None).count() >= limit.used * count:
             continue
-        audit.record("denied", "accounts.code", by=None, purpose="HOPERAT", outcome=limit.scope)
-        raise TooManyCodes if limit.scope == "number" else TextsStopped
+        return limit
+    return None
 
 
 def _macs(row: OneTimeCode, address: str, code: str) -> list[bytes]:

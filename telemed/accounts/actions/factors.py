@@ -51,10 +51,7 @@ def needed(user: User) -> bool:
 
     The passkey of a patient is a way in of its own; it does not close the other ways, an authenticator app does.
     """
-    if user.is_staff:
-        return True
-    own = held(user)
-    return own.app if user.role == User.Role.PATIENT else bool(own)
+    return user.at_work or held(user).app
 
 
 def begin(user: User) -> AuthenticatorApp:
@@ -102,7 +99,7 @@ def settle(user: User) -> None:
     """After a factor went, in the same transaction: recovery codes go with the last one. Raises LastFactor."""
     if held(user):
         return
-    if user.is_staff:
+    if user.at_work:
         raise LastFactor
     StaticDevice.objects.filter(user=user).delete()
 

@@ -47,6 +47,12 @@ def level(user_id: UUID | None, now: datetime) -> int:
     return held.level if held else CONTACT
 
 
+def belongs(user: User, *, name: str, birth_date: date, now: datetime) -> bool:
+    """A check that holds now says that ``user`` is the person of this name and birth date."""
+    held = IdentityCheck.objects.holding(now).filter(user=user)
+    return any(row.birth_date == birth_date and _plain(row.name) == _plain(name) for row in held)
+
+
 def send(user: User, *, name: str, birth_date: date, document: Upload, selfie: Upload, now: datetime) -> IdentityCheck:
     """Ask for level 1. Raises AlreadySent while another request waits."""
     check = IdentityCheck(user=user, level=DOCUMENT, name=name, birth_date=birth_date, sent_at=now)

@@ -27,7 +27,7 @@ class OneTimeCode(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["expires_at"]),
-            models.Index(fields=["-created_at"], condition=~models.Q(range=""), name="code_texts"),
+            models.Index(fields=["-created_at"], name="code_recent"),
         )
 
     def __str__(self) -> str:

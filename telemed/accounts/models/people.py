@@ -1,7 +1,9 @@
 """Who somebody is: one identity for three portals, reached by email, by mobile number, or both."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.utils import timezone
@@ -93,6 +95,17 @@ class User(Findable, AbstractBaseUser, PermissionsMixin):  # type: ignore[django
     def __str__(self) -> str:
         """For everybody's eyes, so never a whole address."""
         return str(self.name) or masking.address(self.address)
+
+    @property
+    def at_work(self) -> bool:
+        """Staff, doctors, those who would like to be one, and the front desk: whoever may see what is other people's."""
+        return self.is_staff or self.role != User.Role.PATIENT
+
+    @property
+    def idle_limit(self) -> timedelta:
+        """How long a session of theirs lasts without a sign of them."""
+        limit: timedelta = settings.SESSION_IDLE["staff" if self.at_work else "patient"]
+        return limit
 
     @property
     def owner(self) -> str:

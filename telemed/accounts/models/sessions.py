@@ -1,6 +1,6 @@
 """Where somebody is signed in, and who tried to."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,6 @@ class DeviceSession(models.Model):
     user_id: UUID | None
     agent = models.CharField(max_length=200, blank=True)
     network = models.CharField(max_length=45, blank=True)  # a shortened address
-    idle_seconds = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
@@ -48,7 +47,8 @@ class DeviceSession(models.Model):
         return self.started_at + settings.SESSION_AGE
 
     def end_if_idle_from(self, moment: datetime) -> datetime:
-        return min(moment + timedelta(seconds=self.idle_seconds), self.last_end)
+        assert self.user
+        return min(moment + self.user.idle_limit, self.last_end)
 
 
 class SignInTry(models.Model):

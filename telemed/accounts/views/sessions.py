@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.models import Login
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -72,10 +74,24 @@ def back(request: HttpRequest) -> HttpResponse:
 
 
 def renew(request: HttpRequest) -> None:
-    """What a password or a factor opens has changed: this session gets a new key, every other one ends."""
+    """What a password or a factor opens has changed, or what this person is: this session gets a new key, every other one
+    ends."""
     update_session_auth_hash(request, me(request))
     request.session.save()
+    request.session.stay(clock.now())  # type: ignore[attr-defined]  # our own store
     sessions.end_all(me(request), by=me(request), besides=_own(request).pk)
+
+
+def start_over(request: HttpRequest, target: str) -> HttpResponse:
+    """This person may do more than when they signed in: every session ends, and this one begins anew with the steps that
+    their account needs now. What they have proved stays proved, with its time."""
+    user = me(request)
+    proofs = {key: value for key, value in request.session.items() if key.startswith("account_authentication_methods")}
+    sessions.end_all(user, by=user)
+    request.session.flush()
+    request.session.update(proofs)
+    response: HttpResponse = perform_login(request, Login(user=user, email=user.email or None, redirect_url=target))
+    return response
 
 
 def _own(request: HttpRequest) -> DeviceSession:
