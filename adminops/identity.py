@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from adminops.shell import page
+from adminops.within import within
 from patients.models import Patient
 from telemed.accounts.actions import identity
 from telemed.accounts.context import me
@@ -53,12 +54,9 @@ class DecisionForm(forms.Form):
 @require_GET
 def queue(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """Who waits, longest first, and what was decided lately."""
-    waiting = IdentityCheck.objects.waiting().select_related("user").order_by("sent_at")
-    decided = (
-        IdentityCheck.objects.exclude(decided_at=None)
-        .select_related("user", "decided_by")
-        .order_by("-decided_at")[:SHOWN]
-    )
+    rows: Any = within(IdentityCheck.objects.select_related("user", "decided_by"), me(request))
+    waiting = rows.waiting().order_by("sent_at")
+    decided = rows.exclude(decided_at=None).order_by("-decided_at")[:SHOWN]
     return page(
         request,
         site,
@@ -71,9 +69,7 @@ def queue(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, *, check_id: UUID, site: AdminSite) -> HttpResponse:
     """One person: the pictures side by side, beside the name and the birth date that were typed."""
-    row = get_object_or_404(
-        IdentityCheck.objects.select_related("user", "document", "selfie", "decided_by"), pk=check_id
-    )
+    row = _row(request, check_id, "user", "document", "selfie", "decided_by")
     initial = {"until": (clock.now() + HOLDS_AT_MOST.value - timedelta(days=2)).date()}
     form = DecisionForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid() and _decided(request, row, form):
@@ -98,7 +94,7 @@ def check(request: HttpRequest, *, check_id: UUID, site: AdminSite) -> HttpRespo
 @require_GET
 def picture(request: HttpRequest, *, check_id: UUID, which: str) -> HttpResponseBase:
     """One of the two pictures, while it is kept. The person sees in their access log that it was looked at."""
-    row = get_object_or_404(IdentityCheck.objects.select_related("document", "selfie"), pk=check_id)
+    row = _row(request, check_id, "document", "selfie")
     file = row.document if which == "document" else row.selfie
     if file is None:
         raise Http404
@@ -112,6 +108,12 @@ def picture(request: HttpRequest, *, check_id: UUID, which: str) -> HttpResponse
         purpose="HOPERAT",
     )
     return files.respond(file, request=request)
+
+
+def _row(request: HttpRequest, check_id: UUID, *kin: str) -> IdentityCheck:
+    rows = within(IdentityCheck.objects.select_related(*kin), me(request))
+    found: IdentityCheck = get_object_or_404(rows, pk=check_id)
+    return found
 
 
 def _decided(request: HttpRequest, row: IdentityCheck, form: DecisionForm) -> bool:

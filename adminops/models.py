@@ -46,12 +46,15 @@ class Approval(Stateful):
         ROLE = "role", _("give a role")
         LICENCE = "licence", _("let a suspended doctor work again")
         FACTORS = "factors", _("take lost second steps away")
+        JOIN = "join", _("work at a clinic")
+        LEAVE = "leave", _("no longer work at a clinic")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(_("what"), max_length=8, choices=Kind)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, verbose_name=_("whom"), related_name="+")
     person_id: UUID
     role = models.CharField(_("role"), max_length=20, blank=True)
+    clinic = models.ForeignKey("accounts.Clinic", models.PROTECT, verbose_name=_("clinic"), null=True, related_name="+")
     reason = models.CharField(_("why"), max_length=300)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, verbose_name=_("asked by"), related_name="+")
     asked_by_id: UUID
@@ -94,9 +97,13 @@ class Approval(Stateful):
                 name="approval_decided_whole",
             ),
             models.UniqueConstraint(
-                fields=["kind", "person", "role"],
+                fields=["kind", "person", "role", "clinic"],
                 condition=models.Q(state=ApprovalState.ASKED),
+                nulls_distinct=False,
                 name="approval_asked_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["join", "leave"]) ^ models.Q(clinic=None), name="approval_at_a_clinic"
             ),
         ]
 

@@ -3,6 +3,7 @@ today; whatever makes them must ask patients.queries.analytics_allowed."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from adminops.models import Duty
 from adminops.states import DutyState
+from adminops.within import within
 from billing.models import Payment, Refund
 from billing.states import PaymentState, RefundState
 from consultations.models import Appointment, Consultation
@@ -18,7 +20,7 @@ from consultations.states import AppointmentState, ConsultationState
 from doctors.models import Doctor, Licence
 from doctors.states import DoctorState, LicenceState
 from patients.models import PrivacyRequest
-from telemed.accounts.models import IdentityCheck, Lock, LockState
+from telemed.accounts.models import IdentityCheck, Lock, LockState, User
 from telemed.core import clock
 from telemed.core.models import Delivery
 from telemed.notifications.models import Message
@@ -42,26 +44,34 @@ def renewed() -> QuerySet[Licence]:
     return rows.select_related("doctor").order_by("created_at")
 
 
-def figures(now: datetime, tz: ZoneInfo) -> list[Figure]:
+def figures(by: User, now: datetime, tz: ZoneInfo) -> list[Figure]:
+    """Of what ``by`` may know of."""
     today = now.astimezone(tz).date()
     since, until = clock.at(today, time(), tz), clock.at(today + timedelta(days=1), time(), tz)
-    return [*_of_today(since, until), *_to_decide(), *_gone_wrong(now, since), *_asked(now), _given_up()]
+    return [
+        *_of_today(by, since, until),
+        *_to_decide(by),
+        *_gone_wrong(by, now, since),
+        *_asked(by, now),
+        _given_up(by),
+    ]
 
 
-def _of_today(since: datetime, until: datetime) -> list[Figure]:
+def _of_today(by: User, since: datetime, until: datetime) -> list[Figure]:
     gone = [AppointmentState.HELD, AppointmentState.EXPIRED, AppointmentState.CANCELLED]
-    visits = Appointment.objects.filter(starts_at__gte=since, starts_at__lt=until).exclude(state__in=gone).count()
-    live = Consultation.objects.filter(state__in=[ConsultationState.OPEN, ConsultationState.LIVE]).count()
+    today = Appointment.objects.filter(starts_at__gte=since, starts_at__lt=until).exclude(state__in=gone)
+    rooms = Consultation.objects.filter(state__in=[ConsultationState.OPEN, ConsultationState.LIVE])
+    visits, live = _count(today, by), _count(rooms, by)
     place = reverse("admin:consultations_appointment_changelist")
     return [Figure(_("Visits today"), visits, place), Figure(_("Rooms in use"), live, place)]
 
 
-def _to_decide() -> list[Figure]:
+def _to_decide(by: User) -> list[Figure]:
     """What waits for somebody of the staff."""
-    applied = Doctor.objects.filter(state__in=[DoctorState.APPLIED, DoctorState.IN_REVIEW]).count()
-    renewals, identities = renewed().count(), IdentityCheck.objects.waiting().count()
-    locked = Lock.objects.filter(state=LockState.SHUT).count()
-    untold = Duty.objects.filter(state=DutyState.DUE).count()
+    applied = _count(Doctor.objects.filter(state__in=[DoctorState.APPLIED, DoctorState.IN_REVIEW]), by)
+    renewals, identities = _count(renewed(), by), _count(IdentityCheck.objects.waiting(), by)
+    locked = _count(Lock.objects.filter(state=LockState.SHUT), by)
+    untold = _count(Duty.objects.filter(state=DutyState.DUE), by)
     return [
         Figure(_("Doctors to verify"), applied, reverse("admin:verify"), applied > 0),
         Figure(_("Licences to check"), renewals, reverse("admin:verify") + "#renewals", renewals > 0),
@@ -71,12 +81,13 @@ def _to_decide() -> list[Figure]:
     ]
 
 
-def _gone_wrong(now: datetime, since: datetime) -> list[Figure]:
+def _gone_wrong(by: User, now: datetime, since: datetime) -> list[Figure]:
     """``since``: when the day began."""
     failed = "?state__exact=failed"
-    unpaid = Payment.objects.filter(state=PaymentState.FAILED, created_at__gte=since).count()
-    stuck = Refund.objects.filter(state=RefundState.FAILED).count()
-    unsent = Message.objects.filter(state=Message.State.FAILED, created_at__gte=now - timedelta(days=7)).count()
+    unpaid = _count(Payment.objects.filter(state=PaymentState.FAILED, created_at__gte=since), by)
+    stuck = _count(Refund.objects.filter(state=RefundState.FAILED), by)
+    week = now - timedelta(days=7)
+    unsent = _count(Message.objects.filter(state=Message.State.FAILED, created_at__gte=week), by)
     payments, refunds = reverse("admin:billing_payment_changelist"), reverse("admin:billing_refund_changelist")
     messages = reverse("admin:notifications_message_changelist")
     return [
@@ -86,8 +97,8 @@ def _gone_wrong(now: datetime, since: datetime) -> list[Figure]:
     ]
 
 
-def _asked(now: datetime) -> list[Figure]:
-    asked, late = PrivacyRequest.objects.open().count(), PrivacyRequest.objects.late(now).count()
+def _asked(by: User, now: datetime) -> list[Figure]:
+    asked, late = _count(PrivacyRequest.objects.open(), by), _count(PrivacyRequest.objects.late(now), by)
     place = reverse("admin:requests")
     return [
         Figure(_("Requests about data"), asked, place),
@@ -95,7 +106,11 @@ def _asked(now: datetime) -> list[Figure]:
     ]
 
 
-def _given_up() -> Figure:
-    dead = Delivery.objects.filter(state=Delivery.State.DEAD).count()
+def _given_up(by: User) -> Figure:
+    dead = _count(Delivery.objects.filter(state=Delivery.State.DEAD), by)
     place = reverse("admin:core_delivery_changelist") + "?state__exact=dead"
     return Figure(_("Work that was given up"), dead, place, dead > 0)
+
+
+def _count(rows: "QuerySet[Any]", by: User) -> int:
+    return within(rows, by).count()

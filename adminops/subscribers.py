@@ -57,7 +57,7 @@ def _told(row: Approval, person: User) -> str:
         return _("The answer is no, and nothing changed. The reason stands with the request.")
     if row.kind == Approval.Kind.FACTORS:
         return _("The answer is yes. The person is told now and has a day to stop it; then it takes effect.")
-    if person == row.asked_by:
+    if person == row.asked_by or row.kind == Approval.Kind.LEAVE:
         return _("The answer is yes, and it holds from now on.")
     return _("You may do more here from now on. Sign in again to see it.")
 

@@ -20,6 +20,7 @@ from adminops.models import Approval
 from adminops.queries import renewed
 from adminops.rights import approvals
 from adminops.shell import page
+from adminops.within import within
 from doctors import queries
 from doctors.actions import review
 from doctors.models import Decision, Doctor, Document, Licence
@@ -73,12 +74,14 @@ Rows = list[tuple[Licence, LicenceDecisionForm]]
 @require_GET
 def verify(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """Who applied, longest waiting first; renewals; and what ends soon."""
-    applied = Doctor.objects.filter(state__in=OPEN).select_related("reviewer").order_by("created_at")
+    user = me(request)
+    applied = within(Doctor.objects.filter(state__in=OPEN), user).select_related("reviewer").order_by("created_at")
+    seen = set(within(Licence.objects.all(), user).values_list("pk", flat=True))
     context = {
         "title": _("Doctors to verify"),
         "applied": applied,
-        "renewals": renewed(),
-        "ending": queries.ending(clock.now()),
+        "renewals": within(renewed(), user),
+        "ending": [(row, days) for row, days in queries.ending(clock.now()) if row.pk in seen],
     }
     return page(request, site, "admin/verify.html", context)
 
@@ -87,28 +90,27 @@ def verify(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def decide(request: HttpRequest, *, doctor_id: UUID, site: AdminSite) -> HttpResponse:
     """One doctor: papers, facts, licences, what was decided, and what can be decided now."""
-    doctor = get_object_or_404(
-        Doctor.objects.exclude(state=DoctorState.DRAFT).select_related("user", "reviewer"), pk=doctor_id
-    )
+    rows = within(Doctor.objects.exclude(state=DoctorState.DRAFT).select_related("user", "reviewer"), me(request))
+    doctor: Doctor = get_object_or_404(rows, pk=doctor_id)
     what = request.POST.get("what", "")
     ask, reason = (
         QuestionForm(request.POST if what == "ask" else None),
         ReasonForm(request.POST if what == "decide" else None),
     )
-    rows = [
+    licences = [
         (row, _form(request, row))
         for row in doctor.licences.select_related("document", "checked_by").order_by("created_at")
     ]
-    if request.method == "POST" and (done := _act(request, doctor, _wanted(request, doctor, ask, reason, rows))):
+    if request.method == "POST" and (done := _act(request, doctor, _wanted(request, doctor, ask, reason, licences))):
         return done
     audit.record("read", "doctors.doctor", doctor.pk, by=me(request), purpose="HOPERAT")
     context = {
-        "title": doctor.name, "doctor": doctor, "ask": ask, "reason": reason, "licences": rows, "mine": doctor.reviewer_id == me(request).pk,
-        "documents": doctor.documents.select_related("file").order_by("added_at"), "same_number": _same_number(doctor),
+        "title": doctor.name, "doctor": doctor, "ask": ask, "reason": reason, "licences": licences, "mine": doctor.reviewer_id == me(request).pk,
+        "documents": doctor.documents.select_related("file").order_by("added_at"), "same_number": within(_same_number(doctor), me(request)),
         "history": Decision.objects.filter(doctor=doctor).select_related("by", "licence").order_by("-at"),
         "may": queries.may_practise(doctor, clock.now()),
     }  # fmt: skip
-    wrong = ask.errors or reason.errors or any(form.errors for _row, form in rows)
+    wrong = ask.errors or reason.errors or any(form.errors for _row, form in licences)
     response = page(request, site, "admin/decide.html", context)
     response.status_code = 422 if wrong else 200
     return response
@@ -118,7 +120,7 @@ def decide(request: HttpRequest, *, doctor_id: UUID, site: AdminSite) -> HttpRes
 @require_GET
 def document(request: HttpRequest, *, document_id: UUID) -> HttpResponseBase:
     """A doctor's paper. A picture is one that we drew ourselves, and a PDF opens in the reader of the browser."""
-    row = get_object_or_404(Document.objects.select_related("file"), pk=document_id)
+    row: Document = get_object_or_404(within(Document.objects.select_related("file"), me(request)), pk=document_id)
     audit.record("read", "doctors.document", row.pk, by=me(request), purpose="HOPERAT")
     return files.respond(row.file, request=request)
 

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET
 
 from adminops import shell
 from adminops.queries import figures
+from telemed.accounts.context import me
 from telemed.core import clock
 
 
@@ -16,5 +17,5 @@ def dashboard(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         request,
         site,
         "admin/dashboard.html",
-        {"title": _("Dashboard"), "figures": figures(clock.now(), clock.current_zone())},
+        {"title": _("Dashboard"), "figures": figures(me(request), clock.now(), clock.current_zone())},
     )

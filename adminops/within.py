@@ -3,21 +3,22 @@ role with that task) sees all; everybody else the rows of the clinic at whose ad
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from adminops.models import Approval
 from telemed.accounts.clinics import all_clinics, at, runs_installation, the_clinic, works_here
 from telemed.accounts.models import Clinic, User
+from telemed.core import access
 
 SHARED = ""  # the same for everyone: dictionaries, wordings
 INSTALLATION = None  # for whoever runs the installation only
 
-MEMBER = "memberships__clinic"
 # The way from a row to its clinic.
 WAYS: dict[str, tuple[str, ...] | str | None] = {
     "accounts.accountchange": ("user__memberships__clinic", "user__patient__registrations__clinic"),
     "accounts.clinic": ("pk",),
-    "adminops.approval": ("person__memberships__clinic",),
+    "accounts.identitycheck": ("user__patient__registrations__clinic", "user__memberships__clinic"),
+    "adminops.approval": ("clinic", "person__memberships__clinic"),
+    "adminops.duty": ("incident__clinic",),
     "adminops.incident": ("clinic",),
     "adminops.helpsession": ("person__memberships__clinic", "person__patient__registrations__clinic"),
     "accounts.lock": ("user__memberships__clinic", "user__patient__registrations__clinic"),
@@ -28,6 +29,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "billing.payment": ("appointment__doctor__clinic",),
     "billing.refund": ("payment__appointment__doctor__clinic",),
     "consultations.appointment": ("doctor__clinic",),
+    "consultations.consultation": ("appointment__doctor__clinic",),
     "consultations.diagnosis": SHARED,
     "consultations.medicine": SHARED,
     "consultations.prescription": ("doctor__clinic",),
@@ -55,6 +57,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
 }
 
 
+@access.fetch
 def within(rows: "QuerySet[Any]", user: User) -> "QuerySet[Any]":
     """Those of ``rows`` that this member of staff may know of."""
     way = WAYS[rows.model._meta.label_lower]
@@ -64,19 +67,8 @@ def within(rows: "QuerySet[Any]", user: User) -> "QuerySet[Any]":
         return rows.none()
     found = rows.none()
     for path in way:
-        found = found | rows.filter(_leads_here(path, newcomers=rows.model is Approval))
+        found = found | rows.filter(**{path: the_clinic().pk})
     return found.distinct()
-
-
-def _leads_here(path: str, *, newcomers: bool) -> Q:
-    """Who works here and is a member of no clinic belongs to the first (telemed.accounts.clinics.clinics_of); so does, in
-    an approval, who is about to."""
-    here = Q(**{path: the_clinic().pk})
-    person = path.removesuffix(MEMBER)
-    if person == path or the_clinic().pk != all_clinics()[0].pk:
-        return here
-    homeless = Q(**{f"{person}memberships": None})
-    return here | (homeless if newcomers else homeless & ~Q(**{f"{person}role": User.Role.PATIENT}))
 
 
 def those_who_see(row: Any, people: "QuerySet[User]") -> list[User]:

@@ -17,7 +17,7 @@ from patients.data import texts
 from patients.models import ConsentText, Patient, Proxy, RecordExport
 from telemed.accounts.actions import factors
 from telemed.accounts.clinics import the_clinic
-from telemed.accounts.models import AuthenticatorApp, User
+from telemed.accounts.models import AuthenticatorApp, Membership, User
 from telemed.core import files
 
 READ: dict[str, Any] = {
@@ -122,6 +122,7 @@ def doctor(
         [WeeklyHours(doctor=row, weekday=day, opens=time(8), closes=time(18)) for day in range(7)]
     )
     assign_perm("doctors.run_practice", user, row)
+    Membership.objects.create(user=user, clinic=row.clinic)
     licence(row, now=now, verified=verified)
     return row
 

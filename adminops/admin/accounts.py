@@ -9,10 +9,10 @@ from adminops.forms import ClinicForm
 from adminops.site import site
 from telemed.accounts import addresses
 from telemed.accounts.actions import misuse, sessions
-from telemed.accounts.clinics import forget_clinics, runs_installation, the_clinic
+from telemed.accounts.clinics import forget_clinics, runs_installation, settle, the_clinic
 from telemed.accounts.context import me
 from telemed.accounts.models import AccountChange, Clinic, Membership, User
-from telemed.core import audit, clock, realtime
+from telemed.core import audit, clock
 
 RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"}
 
@@ -71,23 +71,16 @@ class ClinicAdmin(Table):
         return [*shown, "upload"] if "name" in shown else shown
 
     def save_model(self, request: HttpRequest, obj: Clinic, form: Any, change: bool) -> None:
+        if not change:
+            settle()
         super().save_model(request, obj, form, change)
         forget_clinics()
         audit.record("update", "accounts.clinic", obj.pk, by=me(request), purpose="HOPERAT")
 
 
 @register(Membership, site=site)
-class MembershipAdmin(Table):
-    """Who works at which clinic."""
+class MembershipAdmin(ReadOnly):
+    """Who works at which clinic. It is asked for and agreed to under "Approvals"."""
 
     list_display = ("user", "clinic", "since")
-    raw_id_fields = ("user",)
     list_select_related = ("user", "clinic")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return runs_installation(me(request))
-
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        realtime.look_again(obj.user_id)
-        audit.record("update", "accounts.membership", obj.pk, by=me(request), purpose="HOPERAT")

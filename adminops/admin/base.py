@@ -74,6 +74,13 @@ class Table(Seen, Base):
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         return within(super().get_queryset(request), me(request))
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """What they may not know of is not there, for every page about one row."""
+        row = super().get_object(request, object_id, from_field)
+        if row is None:
+            raise Http404
+        return row
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         sight, fields = self.sight(request), {row.name for row in self.model._meta.get_fields()}
         chosen = [name for name in self.list_display if isinstance(name, str)]
@@ -148,7 +155,7 @@ class Table(Seen, Base):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """What changed, for who reads the log of changes: of each field as much as they see of it."""
         row = self.get_object(request, unquote(object_id))
-        if row is None or not self.has_view_or_change_permission(request, row) or not _reads_changes(request):
+        if not self.has_view_or_change_permission(request, row) or not _reads_changes(request):
             raise Http404
         facts = {"by": me(request), "patient_id": _patient_of(row), "purpose": "HOPERAT"}
         audit.record("read", "auditlog.logentry", row.pk, **facts)

@@ -9,9 +9,9 @@ from adminops.site import site
 class ApprovalAdmin(ReadOnly):
     """Every question that was put to a second person. Asked and decided under "Approvals"."""
 
-    list_display = ("asked_at", "kind", "person", "role", "asked_by", "state", "decided_by", "decided_at")
+    list_display = ("asked_at", "kind", "person", "role", "clinic", "asked_by", "state", "decided_by", "decided_at")
     list_filter = ("state", "kind", "role")
-    list_select_related = ("person", "asked_by", "decided_by")
+    list_select_related = ("person", "clinic", "asked_by", "decided_by")
 
 
 @register(HelpSession, site=site)

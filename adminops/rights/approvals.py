@@ -1,5 +1,5 @@
-"""What one person asks and another decides: roles of staff, letting a suspended doctor work again, and taking away the lost
-second steps of who works here. Nothing changes before the second person agreed."""
+"""What one person asks and another decides: roles of staff, who works at which clinic, letting a suspended doctor work
+again, and taking away the lost second steps of who works here. Nothing changes before the second person agreed."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from doctors.actions import review
 from doctors.models import Doctor
 from doctors.states import DoctorState
 from telemed.accounts.actions import changes
-from telemed.accounts.models import User
+from telemed.accounts.models import Clinic, User
 from telemed.core import audit, events, states
 from telemed.core.problems import Refusal
 
@@ -45,11 +45,13 @@ class NotSuspended(Refusal):
 
 
 @transaction.atomic
-def ask(kind: str, person: User, *, role: str = "", reason: str, by: User, now: datetime) -> Approval:
+def ask(
+    kind: str, person: User, *, role: str = "", clinic: Clinic | None = None, reason: str, by: User, now: datetime
+) -> Approval:
     """Put the question to a second person. Raises AskedAlready, NotSuspended, people.NotStaff, people.UnknownRole,
-    changes.NothingLost or changes.Yourself."""
-    POSSIBLE[kind](person, role, by)
-    row = Approval(kind=kind, person=person, role=role, reason=reason, asked_by=by, asked_at=now)
+    people.SoAlready, changes.NothingLost or changes.Yourself."""
+    row = Approval(kind=kind, person=person, role=role, clinic=clinic, reason=reason, asked_by=by, asked_at=now)
+    POSSIBLE[kind](row)
     row.expires_at = now + timedelta(days=DAYS)
     try:
         with transaction.atomic():
@@ -85,24 +87,44 @@ def tidy(now: datetime) -> int:
     return len(late)
 
 
-def _suspended(person: User, role: str, by: User) -> None:
-    if not Doctor.objects.filter(user=person, state=DoctorState.SUSPENDED).exists():
+def _suspended(row: Approval) -> None:
+    if not Doctor.objects.filter(user=row.person, state=DoctorState.SUSPENDED).exists():
         raise NotSuspended
 
 
-def _lost(person: User, role: str, by: User) -> None:
-    changes.require_lost(person, by)
+def _lost(row: Approval) -> None:
+    changes.require_lost(row.person, row.asked_by)
 
 
-def _may_hold(person: User, role: str, by: User) -> None:
-    if role not in {row.key for row in roles.book().staff}:
+def _may_hold(row: Approval) -> None:
+    if row.role not in {role.key for role in roles.book().staff}:
         raise people.UnknownRole
-    if hasattr(person, "patient") or person.role == User.Role.DOCTOR:
+    if hasattr(row.person, "patient") or row.person.role == User.Role.DOCTOR:
         raise people.NotStaff
+
+
+def _may_join(row: Approval) -> None:
+    if hasattr(row.person, "patient"):
+        raise people.NotStaff
+    people.require_change(row.person, row.clinic, member=False)
+
+
+def _may_leave(row: Approval) -> None:
+    people.require_change(row.person, row.clinic, member=True)
 
 
 def _give(row: Approval, by: User, now: datetime) -> None:
     people.give(row.person, row.role, by=by, now=now)
+
+
+def _join(row: Approval, by: User, now: datetime) -> None:
+    assert row.clinic
+    people.join(row.person, row.clinic, by=by, now=now)
+
+
+def _leave(row: Approval, by: User, now: datetime) -> None:
+    assert row.clinic
+    people.leave(row.person, row.clinic, by=by)
 
 
 def _let_work(row: Approval, by: User, now: datetime) -> None:
@@ -114,13 +136,17 @@ def _take_away(row: Approval, by: User, now: datetime) -> None:
     changes.begin_reset(row.person, reason=row.reason, by=row.asked_by, now=now)
 
 
-POSSIBLE: dict[str, Callable[[User, str, User], None]] = {
+POSSIBLE: dict[str, Callable[[Approval], None]] = {
     Approval.Kind.ROLE: _may_hold,
     Approval.Kind.LICENCE: _suspended,
     Approval.Kind.FACTORS: _lost,
+    Approval.Kind.JOIN: _may_join,
+    Approval.Kind.LEAVE: _may_leave,
 }
 EFFECTS: dict[str, Callable[[Approval, User, datetime], None]] = {
     Approval.Kind.ROLE: _give,
     Approval.Kind.LICENCE: _let_work,
     Approval.Kind.FACTORS: _take_away,
+    Approval.Kind.JOIN: _join,
+    Approval.Kind.LEAVE: _leave,
 }

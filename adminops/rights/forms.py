@@ -10,8 +10,9 @@ from adminops import roles
 from adminops.models import Approval
 from adminops.rights import factors
 from telemed.accounts.forms import AddressField
-from telemed.accounts.models import User
+from telemed.accounts.models import Clinic, User
 
+AT_A_CLINIC = (Approval.Kind.JOIN, Approval.Kind.LEAVE)
 LONG = {"rows": 3, "class": "vLargeTextField"}
 
 
@@ -25,6 +26,7 @@ class AskForm(forms.Form):
     )
     email = forms.EmailField(label=_("Whom, by email"), help_text=_("The address of their account here."))
     role = forms.ChoiceField(label=_("Role"), choices=_role_choices, required=False)
+    clinic = forms.ModelChoiceField(Clinic.objects.order_by("created_at"), label=_("Clinic"), required=False)
     reason = forms.CharField(
         label=_("Why"), max_length=300, help_text=_("The second person reads this."), widget=forms.Textarea(LONG)
     )
@@ -39,13 +41,17 @@ class AskForm(forms.Form):
         data = super().clean() or self.cleaned_data
         if data.get("kind") == Approval.Kind.ROLE and not data.get("role"):
             self.add_error("role", gettext("Choose the role."))
+        if data.get("kind") in AT_A_CLINIC and not data.get("clinic"):
+            self.add_error("clinic", gettext("Choose the clinic."))
         return data
 
     def facts(self) -> dict[str, Any]:
         """The arguments of approvals.ask."""
         data = self.cleaned_data
         role = data["role"] if data["kind"] == Approval.Kind.ROLE else ""
-        return {"kind": data["kind"], "person": data["email"], "role": role, "reason": data["reason"]}
+        clinic = data["clinic"] if data["kind"] in AT_A_CLINIC else None
+        facts = {"kind": data["kind"], "person": data["email"], "reason": data["reason"]}
+        return facts | {"role": role, "clinic": clinic}
 
 
 class DecideForm(forms.Form):

@@ -1,5 +1,5 @@
-"""Which roles a member of staff holds. Taking one away is one person's decision and works at once; giving one needs two
-(see ``approvals``), except for the very first two people."""
+"""Which roles a member of staff holds, and at which clinics somebody works. Taking a role away is one person's decision and
+works at once; everything else needs two (see ``approvals``), except for the very first two people."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from adminops import roles
 from telemed.accounts.actions import sessions
-from telemed.accounts.models import User
+from telemed.accounts.models import Clinic, Membership, User
 from telemed.core import audit
 from telemed.core.problems import Refusal
 
@@ -26,6 +26,11 @@ class EnoughPeople(Refusal):
 class NotStaff(Refusal):
     code = "not_staff"
     sentence = _("This account belongs to a patient or a doctor. Staff work with an account of their own.")
+
+
+class SoAlready(Refusal):
+    code = "so_already"
+    sentence = _("That is so already: nothing would change.")
 
 
 class UnknownRole(Refusal):
@@ -74,4 +79,32 @@ def take(person: User, role: str, *, by: User, now: datetime) -> None:
     audit.record("update", "accounts.user", person.pk, by=by, purpose="HOPERAT", outcome=f"-{role}"[:12])
     if not person.groups.exists():
         User.objects.filter(pk=person.pk).update(is_staff=False)
+    sessions.end_all(person, by=by)
+
+
+def require_change(person: User, clinic: Clinic | None, *, member: bool) -> None:
+    """Raises SoAlready when somebody does, or does not, work at the clinic as it was wished."""
+    if Membership.objects.filter(user=person, clinic=clinic).exists() != member:
+        raise SoAlready
+
+
+@transaction.atomic
+def join(person: User, clinic: Clinic, *, by: User, now: datetime) -> None:
+    """What an approval leads to. Raises SoAlready."""
+    require_change(person, clinic, member=False)
+    Membership.objects.create(user=person, clinic=clinic, since=now)
+    _moved(person, clinic, "grant", by)
+
+
+@transaction.atomic
+def leave(person: User, clinic: Clinic, *, by: User) -> None:
+    """What an approval leads to. Raises SoAlready."""
+    require_change(person, clinic, member=True)
+    Membership.objects.get(user=person, clinic=clinic).delete()
+    _moved(person, clinic, "delete", by)
+
+
+def _moved(person: User, clinic: Clinic, action: audit.Action, by: User) -> None:
+    with audit.at_clinic(clinic.pk):
+        audit.record(action, "accounts.membership", person.pk, by=by, purpose="HOPERAT")
     sessions.end_all(person, by=by)

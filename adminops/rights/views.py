@@ -27,7 +27,8 @@ from telemed.core.problems import Refusal
 def matrix(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """The file of the roles, as the software reads it, and who holds which."""
     book = roles.book()
-    holders = {role.key: User.objects.filter(groups__name=role.key, is_active=True) for role in book.staff}
+    people = within(User.objects.filter(is_active=True), me(request))
+    holders = {role.key: people.filter(groups__name=role.key) for role in book.staff}
     tables = [
         (label, [(name, [row[role.key] for role in book.staff]) for name, row in rows.items()])
         for label, rows in book.fields.items()
@@ -44,7 +45,7 @@ def matrix(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 @require_GET
 def waiting(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     """What waits for a second person, and what was decided lately."""
-    rows, user = Approval.objects.select_related("person", "asked_by", "decided_by"), me(request)
+    rows, user = Approval.objects.select_related("person", "clinic", "asked_by", "decided_by"), me(request)
     context = {
         "title": _("Approvals"), "waiting": within(rows.waiting(clock.now()), user), "me": user,
         "decided": within(rows.exclude(state=ApprovalState.ASKED), user).order_by("-decided_at")[:20],
@@ -71,7 +72,7 @@ def ask(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 @permission_required("adminops.decide_approval", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def approve(request: HttpRequest, *, approval_id: UUID, site: AdminSite) -> HttpResponse:
-    rows = within(Approval.objects.select_related("person", "asked_by", "decided_by"), me(request))
+    rows = within(Approval.objects.select_related("person", "clinic", "asked_by", "decided_by"), me(request))
     row = get_object_or_404(rows, pk=approval_id)
     form = DecideForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

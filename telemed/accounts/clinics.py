@@ -69,6 +69,12 @@ def runs_installation(user: User) -> bool:
 
 
 def clinics_of(user: User) -> set[object]:
-    """The ids of the clinics at which somebody works."""
-    found: set[object] = set(Membership.objects.filter(user=user).values_list("clinic_id", flat=True))
-    return found or {all_clinics()[0].pk}
+    """The ids of the clinics at which somebody works, as rows say it. They count from the second clinic on."""
+    return set(Membership.objects.filter(user=user).values_list("clinic_id", flat=True))
+
+
+def settle() -> None:
+    """Before a second clinic opens: say of everybody who works here that it is at the first."""
+    if len(all_clinics()) == 1:
+        people = User.objects.filter(memberships=None).exclude(role=User.Role.PATIENT)
+        Membership.objects.bulk_create(Membership(user=person, clinic=all_clinics()[0]) for person in people)

@@ -25,7 +25,7 @@ from django.urls import ResolverMatch
 
 from telemed.accounts import fresh
 from telemed.accounts.actions import misuse, travel
-from telemed.accounts.clinics import all_clinics, clinics_of, works_here
+from telemed.accounts.clinics import all_clinics, at, clinic_at, clinics_of, works_here
 from telemed.accounts.middleware import Zone, ask_to_sign_in
 from telemed.accounts.models import User
 from telemed.core import access, audit, clock, sockets
@@ -46,6 +46,11 @@ class Rule:
     methods: Mapping[str, frozenset[str]]
     of: str = ""
 
+    @property
+    def office(self) -> bool:
+        """A page of the back office for whose roles hold a task ("adminops.answer_request")."""
+        return any("." in who for allowed in self.methods.values() for who in allowed)
+
     def allows(self, method: str, person: Person) -> bool:
         return bool(self.methods[method] & roles_of(person))
 
@@ -58,13 +63,14 @@ class PolicySkipped(Exception):
 
 
 def roles_of(person: Person) -> frozenset[str]:
-    """What somebody is here: doctors and staff are that at their own clinics only."""
+    """What somebody is here: doctors and staff are that at their own clinics only, and staff may do their tasks there."""
     if isinstance(person, AnonymousUser):
         return frozenset({ANYONE})
     roles = {str(person.role)} | ({str(User.Role.STAFF)} if person.is_staff else set())
     if roles - {User.Role.PATIENT} and not works_here(person):
         roles &= {User.Role.PATIENT}
-    return frozenset({ANYONE, PERSON} | roles)
+    tasks = person.get_all_permissions() if User.Role.STAFF in roles and person.is_staff else ()
+    return frozenset({ANYONE, PERSON, *roles, *tasks})
 
 
 @cache
@@ -73,7 +79,10 @@ def table() -> dict[str, Rule]:
     text: dict[str, Any] = yaml.safe_load(Path(settings.POLICY).read_text())
     rows = {name: _rule(name, row) for name, row in (text["routes"] | text["sockets"]).items()}
     for model in text["admin"]["models"]:
-        rows |= {f"admin:{model}_{page}": _rule(page, row) for page, row in text["admin"]["pages"].items()}
+        for page, row in text["admin"]["pages"].items():
+            rows[f"admin:{model}_{page}"] = _rule(
+                page, {key: what.format(*model.split("_")) for key, what in row.items()}
+            )
         rows[f"admin/{model.replace('_', '/')}/<path:object_id>/"] = _rule(
             model, {"GET": User.Role.STAFF}
         )  # to "change"
@@ -150,19 +159,21 @@ class Gate:
             if method == "GET" and (home := _at_home(request.user, rule)):
                 request.sent_away = True  # type: ignore[attr-defined]
                 return HttpResponseRedirect(home + request.get_full_path())
-            raise Http404 if rule.of else PermissionDenied
+            raise Http404 if rule.of and not rule.office else PermissionDenied
         return None
 
 
 def guarded(route: str, consumer: Any) -> Any:
-    """The ASGI application of a socket behind the gate. Its messages are checked by the consumer itself."""
+    """The ASGI application of a socket behind the gate, at the clinic of its host. Its messages are checked by the
+    consumer itself."""
 
     async def gate(scope: Any, receive: Any, send: Any) -> None:
         person = scope["user"]
-        code = await database_sync_to_async(_refused)(rule_for(route), scope)  # where somebody works is in the database
-        if code is None:
-            await consumer(scope, receive, send)
-            return
+        with at(await database_sync_to_async(clinic_at)(sockets.host(scope))):
+            code = await database_sync_to_async(_refused)(rule_for(route), scope)
+            if code is None:
+                await consumer(scope, receive, send)
+                return
         await receive()
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": code if person.is_authenticated else sockets.SIGN_IN})
@@ -182,14 +193,16 @@ def _refused(rule: Rule, scope: Any) -> int | None:
 
 def _rule(name: str, row: Mapping[str, str]) -> Rule:
     methods = {method: frozenset(who.split()) for method, who in row.items() if method != "of"}
-    if unknown := (set(methods) - set(METHODS)) | (set().union(*methods.values()) - ROLES):
+    named = {who for allowed in methods.values() for who in allowed if "." not in who}  # the others are tasks
+    if unknown := (set(methods) - set(METHODS)) | (named - ROLES):
         raise ImproperlyConfigured(f"{settings.POLICY}, {name}: {', '.join(sorted(unknown))} is no method and no role")
     return Rule(methods, row.get("of", ""))
 
 
 def _at_home(person: User, rule: Rule) -> str:
     """Where somebody may open this page: the address of the clinic at which they work, when they are not there."""
-    if works_here(person) or not rule.methods["GET"] & {person.role, User.Role.STAFF}:
+    theirs = rule.methods["GET"] & {person.role, User.Role.STAFF} or (rule.office and person.is_staff)
+    if works_here(person) or not theirs:
         return ""
     return next((clinic.url for clinic in all_clinics() if clinic.pk in clinics_of(person)), "")
 

@@ -19,7 +19,7 @@ from django.db import close_old_connections, transaction
 from redis.exceptions import RedisError
 
 from telemed.core import audit, crypto, integrity, kms
-from telemed.core.origin import Trace
+from telemed.core.origin import Trace, present
 from telemed.core.realtime import Frame, encode, hub
 
 MAX_FRAME = 64 * 1024
@@ -278,11 +278,17 @@ def address(scope: dict[str, Any]) -> str:
     return seen
 
 
+def host(scope: dict[str, Any]) -> str:
+    """The host name that the browser asked for, without a port."""
+    return bytes(dict(scope["headers"]).get(b"host", b"")).decode("latin-1").partition(":")[0]
+
+
 def origin_of(scope: dict[str, Any], address: str) -> dict[str, Any]:
     """What the access log says of everything that comes through this socket."""
     agent = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
     facts = {"request_id": uuid4().hex, "network": audit.shorten(address), "agent": audit.agent(agent)}
-    return {**facts, "session": scope["session"].reference, "trace": Trace()}
+    more = {"clinic_id": present().clinic_id, "session": scope["session"].reference, "trace": Trace()}
+    return {**facts, **more}
 
 
 def _still_signed_in(scope: dict[str, Any]) -> bool:

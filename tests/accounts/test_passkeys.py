@@ -18,11 +18,13 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnAttestation, WebAuthnCredential
+from pytest_django import Settings
 
 from doctors.models import Doctor
 from patients.models import Patient
+from telemed.accounts import clinics
 from telemed.accounts.actions import factors
-from telemed.accounts.models import AuthenticatorApp, User
+from telemed.accounts.models import AuthenticatorApp, Clinic, User
 from telemed.core import crypto
 from telemed.core.models import AuditEvent
 from telemed.notifications.models import Message
@@ -348,3 +350,30 @@ def test_a_secret_opens_only_for_its_owner(admin: User, amira: Patient) -> None:
     app.user_id = amira.user_id
     with pytest.raises(crypto.Tampered):
         _ = app.bin_key
+
+
+@pytest.mark.parametrize(
+    ("host", "rp"), [("heart.clinic.example", "clinic.example"), ("heart.example", "heart.example")]
+)
+def test_a_clinic_with_a_host_of_its_own_takes_passkeys_there(
+    amira: Patient, now: datetime, settings: Settings, host: str, rp: str
+) -> None:
+    """Under the name of the installation they are shared; a clinic with another name has its own (WebAuthn, 5.1.3)."""
+    settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, host]
+    settings.OTP_WEBAUTHN_RP_ID = "clinic.example"
+    clinics.all_clinics()
+    Clinic.objects.create(**{**settings.CLINIC, "name": "Heart House", "host": host})
+    clinics.forget_clinics()
+    client, device = Client(headers={"host": host}), Device(origin=f"http://{host}:8000")
+    client.force_login(amira.user, backend="telemed.accounts.backends.Password")
+    cast.prove(client, cast.user_of(amira), now=now)
+    assert options_in(client.get("/account/passkeys/new/"))["rp"]["id"] == rp
+    assert add(client, device).status_code == 302
+    assert WebAuthnCredential.objects.filter(user=amira.user).count() == 1
+    fresh = Client(headers={"host": host})
+    proof = {"credential": json.dumps(device.get(ask(fresh)))}
+    assert fresh.post("/login/passkey/", proof)["Location"] == "/start/"
+    foreign = Client(headers={"host": host})
+    device.origin = "http://elsewhere.example:8000"
+    foreign.post("/login/passkey/", {"credential": json.dumps(device.get(ask(foreign)))})
+    assert foreign.get("/home/").status_code == 302

@@ -40,8 +40,10 @@ async def db(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any
 class Page:
     """One page with a socket. ``pid`` is the seat that the welcome named."""
 
-    def __init__(self, path: str, cookie: str = "", origin: str = ORIGIN) -> None:
-        headers = [(b"origin", origin.encode())] if origin else []
+    def __init__(self, path: str, cookie: str = "", origin: str = ORIGIN, host: str = "localhost:8000") -> None:
+        headers = [(b"host", host.encode())]
+        if origin:
+            headers.append((b"origin", origin.encode()))
         if cookie:
             headers.append((b"cookie", cookie.encode()))
         path, _, query = path.partition("?")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -47,6 +48,15 @@ class NotMade(Refusal):
 
 class Ceremony(WebAuthnHelper):
     """The library's, with what we insist on. Attestations are neither asked for nor kept."""
+
+    def get_relying_party_domain(self) -> str:
+        """A clinic under the name of the installation shares its passkeys; one with another name has its own."""
+        shared, own = str(settings.OTP_WEBAUTHN_RP_ID), the_clinic().host or ""
+        beneath = own.endswith(f".{shared}") and "." in shared
+        return own if own and own != shared and not beneath else shared
+
+    def get_allowed_origins(self) -> list[str]:
+        return [*settings.OTP_WEBAUTHN_ALLOWED_ORIGINS, the_clinic().url]
 
     def get_relying_party_name(self) -> str:
         return the_clinic().name

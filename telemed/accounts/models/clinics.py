@@ -80,7 +80,7 @@ class Clinic(models.Model):
 
 
 class Membership(models.Model):
-    """Somebody works at a clinic. Staff and doctors without any belong to the first clinic."""
+    """Somebody works at a clinic. Where there are several, staff and doctors without a row work at none."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")

@@ -14,7 +14,7 @@ from doctors.states import DoctorState, LicenceState
 from patients.actions import consents, family, notices, profile
 from patients.models import Patient
 from telemed.accounts.actions import factors, identity, members
-from telemed.accounts.clinics import clinic_at, forget_clinics, the_clinic
+from telemed.accounts.clinics import clinic_at, forget_clinics, settle, the_clinic
 from telemed.accounts.models import Clinic, User
 from telemed.core import audit, clock
 from telemed.demo import history, people, specimen
@@ -31,6 +31,7 @@ class Command(BaseCommand):
             return "there already"
         with audit.origin("command", detail="seed_demo"), transaction.atomic():
             admin = _staff()
+            settle()
             Clinic.objects.create(**people.SECOND_CLINIC)
             forget_clinics()
             for doctor in people.DOCTORS:
