@@ -99,7 +99,7 @@ def on_this_machine(name: str, value: str) -> None:
     if service := {"s3": "S3", "aws-kms": "KMS"}.get(parts.scheme):
         amazon = text(f"AWS_ENDPOINT_URL_{service}") or text("AWS_ENDPOINT_URL") or "https://amazonaws.com"
         parts = urlsplit(amazon)
-    host = parts.hostname or ""
+    host = (parts.hostname or "").lower()
     if host not in ("", "localhost", "127.0.0.1", "::1") and not host.startswith("%2f"):  # %2f: the folder of a socket
         refuse(f"demo mode is for this machine only, and {name} names another one.")
 
