@@ -67,3 +67,12 @@ def files(folders: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
 def sample(canary: str) -> bytes:
     """The word once in every shape, and packed."""
     return b" ".join([*shapes(canary).values(), gzip.compress(b"say " + canary.encode())])
+
+
+def text(canary: str) -> str:
+    """The word once in every shape that is text."""
+    return " ".join(shapes(canary)[name].decode() for name in TEXT)
+
+
+TEXT = ("utf-8", "hex", "percent", "base64+0", "base64+1", "base64+2")
+BYTES = (*TEXT, "utf-16-le", "utf-16-be", "gzip utf-8")

@@ -1,5 +1,6 @@
-"""The canary in every encrypted field and file that says who or how somebody is: through the actions of the platform where
-people type, row by row for the rest. ``python -m tests.plant <word>`` does it on the platform of the environment."""
+"""The canary in every field and file that says who or how somebody is, but for those that stand OPEN on purpose: through the
+actions of the platform where people type, row by row for the rest. ``python -m tests.plant <word>`` does it on the platform of
+the environment."""
 
 import json
 import sys
@@ -14,23 +15,39 @@ if not apps.ready:
 
 from django.db import models
 
+from adminops.models import HelpSession
 from consultations.actions import drafts, notes
 from consultations.models import Appointment
 from patients.actions import consents, profile
 from patients.models import EmergencyAccess, Limit, Patient, PrivacyRequest
 from telemed.accounts.models import User
 from telemed.core import audit, clock, datamap, files
-from telemed.core.fields import EncryptedDateField, EncryptedField, EncryptedJSONField
+from telemed.core.fields import EncryptedDateField, EncryptedJSONField
 from telemed.core.models import StoredFile
 from tests import cast
 from tests.adminops.matrix import NEEDED, Marks
 from tests.canary import sample
 
 PDF = b"%PDF-1.4\n"
+# What stands open by decision (the data map says why of each): hashes, networks, what is printed, decisions about doctors and
+# about rights of staff. Whatever else says who or how somebody is gets the word, encrypted or not.
+OPEN = {
+    "core.auditevent": {"network"}, "accounts.user": {"email_index", "phone_index"},
+    "accounts.onetimecode": {"address", "range"}, "accounts.devicesession": {"network", "agent"},
+    "accounts.signintry": {"address", "network"}, "patients.patient": {"number"}, "patients.invitation": {"reached"},
+    "doctors.doctor": {"name", "slug", "qualification", "registration_number", "registration_council", "biography", "decision"},
+    "doctors.deskinvite": {"email_index"}, "doctors.licence": {"number", "reason"}, "doctors.education": {"school", "degree"},
+    "doctors.decision": {"words"}, "adminops.approval": {"reason", "decision"},
+    "admin.logentry": {"object_repr", "change_message"},
+    "auditlog.logentry": {
+        "object_repr", "serialized_data", "changes_text", "changes", "remote_addr", "additional_data", "actor_email",
+    },
+    "account.emailaddress": {"email"}, "socialaccount.socialaccount": {"uid", "extra_data"},
+}  # fmt: skip
 
 
 class Garden(Marks):
-    """Rows that hold the word wherever the data map says that who or how somebody is stands encrypted."""
+    """Rows that hold the word wherever the data map says that a column holds who or how somebody is."""
 
     def __init__(self, word: str, now: datetime) -> None:
         super().__init__(now)
@@ -48,7 +65,9 @@ class Garden(Marks):
             return None
         if column.name == "email":
             return f"{self.word}@example.com", self.word
-        return ({"line": self.word} if isinstance(column, EncryptedJSONField) else self.word), self.word
+        return (
+            {"line": self.word} if isinstance(column, EncryptedJSONField | models.JSONField) else self.word
+        ), self.word
 
     def _fill(self, row: Any, column: Any) -> None:
         related = column.related_model
@@ -68,10 +87,12 @@ class Garden(Marks):
 def wanted(row: datamap.Row) -> "list[models.Field[Any, Any]]":
     """The columns of this table that can hold a word and must not show it. A date holds none."""
     columns = {column.name: column for column in row.model._meta.concrete_fields}
-    sealed = [
-        columns[name] for name in row.names(datamap.PHI, datamap.PII) if isinstance(columns[name], EncryptedField)
-    ]
-    return [column for column in sealed if not isinstance(column, EncryptedDateField)]
+    named = [columns[name] for name in row.names(datamap.PHI, datamap.PII) if name not in OPEN.get(row.label, ())]
+    return [column for column in named if not isinstance(column, EncryptedDateField | models.DateField)]
+
+
+def all_places() -> set[str]:
+    return {f"{row.label}.{column.name}" for row in datamap.rows().values() for column in wanted(row)}
 
 
 def grown(word: str, now: datetime) -> tuple[Garden, Appointment]:
@@ -86,6 +107,7 @@ def grown(word: str, now: datetime) -> tuple[Garden, Appointment]:
     deleted = cast.patient(f"deleted-{word[::-1]}@example.com", "x", now=now, complete=False)
     garden.facts |= {
         PrivacyRequest: {"kind": "amendment", "state": "refused", **someone}, EmergencyAccess: looked,
+        HelpSession: {"asked_by": visit.doctor.user, "expires_at": now},
         Limit: {"kind": "erased", "until": now + timedelta(days=9000), "patient": deleted},
     }  # fmt: skip
     for owner in (f"patient:{patient.pk}", f"user:{patient.user_id}"):
@@ -121,7 +143,8 @@ def somebody(word: str, now: datetime) -> tuple[Patient, Appointment]:
 def main() -> None:
     with audit.origin("task"):
         garden, _ = grown(sys.argv[1], clock.now())
-    sys.stdout.write(json.dumps({"places": sorted(garden.places), "password": cast.PASSWORD}))
+    told = {"places": sorted(garden.places), "all": sorted(all_places()), "password": cast.PASSWORD}
+    sys.stdout.write(json.dumps(told))
 
 
 if __name__ == "__main__":

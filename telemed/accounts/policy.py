@@ -143,7 +143,7 @@ class Gate:
         audit.add(rule=name_of(match)[:80])
         method = "GET" if request.method == "HEAD" else str(request.method)
         if method == "GET" and request.path_info not in Zone.UNREAD and not hasattr(view, "_non_atomic_requests"):
-            request.one.enter_context(transaction.atomic())  # type: ignore[attr-defined]
+            request.one.enter_context(transaction.atomic(savepoint=False))  # type: ignore[attr-defined]
         if rule.for_anyone(method):
             return None
         if method not in rule.methods and any(map(rule.for_anyone, rule.methods)):

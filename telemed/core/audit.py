@@ -155,7 +155,8 @@ def line(
         "detail": detail or where.detail,
     }  # fmt: skip
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
-    where.trace.noted.add(str(patient_id))
+    if action != "denied" and outcome != "tampered":  # those say that nothing was seen
+        where.trace.noted.add(str(patient_id))
     return AuditEvent(**{**facts, "at": at}, canonical=canonical, leaf=hashlib.sha256(b"\x00" + canonical).digest())
 
 

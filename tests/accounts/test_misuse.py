@@ -220,7 +220,7 @@ def test_nobody_decides_about_their_own_lock(admin: User, now: datetime) -> None
     with pytest.raises(misuse.OwnLock):
         misuse.decide(row, LockState.OPENED, decision="It was me", by=admin, now=now)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Lock.objects.update(state=LockState.OPENED, decided_by=admin, decided_at=now, decision="It was me")
+        Lock.objects.update(state=LockState.OPENED, decided_by=admin, decided_at=now, decision=b"sealed")
     assert is_shut(admin)
 
 

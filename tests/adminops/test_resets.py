@@ -193,7 +193,7 @@ def test_it_is_asked_once_and_staff_can_stop_it(amira: Patient, desk: Client, no
 
 def test_the_database_wants_another_person_and_a_reason(amira: Patient, grace: User, now: datetime) -> None:
     facts = {"user": amira.user, "kind": "factors", "began_at": now, "settles_at": now}
-    for wrong in ({"by": amira.user, "reason": WHY}, {"by": grace, "reason": ""}):
+    for wrong in ({"by": amira.user, "reason": WHY}, {"by": grace, "reason": None}):
         with pytest.raises(IntegrityError), transaction.atomic():
             AccountChange.objects.create(**facts, **wrong)
 

@@ -119,8 +119,39 @@ def test_the_harness_finds_a_page_that_says_nothing(amira: Patient) -> None:
         found = harness.watch.unnoted()
         Patient.objects.filter(pk=uuid.uuid4()).first()
     assert len(found) == 1
-    assert found[0].startswith("page read patients_patient.sex")
+    assert found[0].startswith("page read patients_patient.address")
     harness.watch.forget()
+
+
+def test_a_line_about_somebody_else_or_a_refusal_is_no_line(amira: Patient, mateo: Patient, lina: Doctor) -> None:
+    opened = "page opened something of 1 patients and says nothing of them"
+    tries: list[tuple[audit.Action, Patient, list[str] | None]] = [
+        ("read", mateo, [opened]), ("denied", amira, None), ("read", amira, []),
+    ]  # fmt: skip
+    for action, who, left in tries:
+        with audit.origin("web", "a request", rule="page"):
+            assert Patient.objects.get(pk=amira.pk).name == "Amira Osman"
+            audit.record(action, "patients.patient", by=lina.user, patient_id=who.pk)
+            found = harness.watch.unnoted()
+        assert (found if left is not None else found[-1][:9]) == (left if left is not None else "page read"), action
+        harness.watch.forget()
+
+
+@pytest.mark.parametrize(
+    ("sql", "seen"),
+    [
+        ('SELECT "patients_patient"."name" FROM "patients_patient"', {"patients_patient.name"}),
+        ("SELECT p.sex FROM patients_patient p", {"patients_patient.sex"}),
+        ("SELECT sex, id FROM patients_patient", {"patients_patient.sex"}),
+        ("WITH one AS (SELECT * FROM patients_label) SELECT 1 FROM one", {"patients_label.codes"}),
+        ("UPDATE patients_label SET codes = 'x' WHERE id = 1 RETURNING codes", {"patients_label.codes"}),
+        ("UPDATE patients_label SET codes = 'x' WHERE id = 1 RETURNING id", set()),
+        ("SELECT count(*) FROM patients_patient", set()),
+        ('SELECT "accounts_user"."name" FROM "accounts_user"', set()),
+    ],
+)
+def test_the_harness_reads_statements(sql: str, seen: set[str]) -> None:
+    assert harness.looked_at(sql) == seen
 
 
 def test_a_visitor_reads_nothing_of_patients(lina: Doctor, visit: Appointment) -> None:

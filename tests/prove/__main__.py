@@ -9,9 +9,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from aiosmtpd.controller import Controller
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from telemed import run
+from telemed.embedded.processes import free_port
 from tests.browser import looks, pages
 from tests.browser.conftest import HASTE
 from tests.browser.journey import Journey
@@ -36,8 +38,14 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
     @cache
     def stack() -> run.Stack:
         folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
-        env = {**HASTE, "TMPDIR": str(temporary())}
+        port = free_port()
+        env = {**HASTE, "TMPDIR": str(temporary()), "EMAIL_URL": f"smtp://127.0.0.1:{port}"}
+        server: Any = Controller(mailbox(), hostname="127.0.0.1", port=port)
+        server.start()
+        open_things.callback(server.stop)
         return open_things.enter_context(run.stack(local=folder, throwaway=True, env=env))
+
+    mailbox = cache(leaks.Mailbox)
 
     @cache
     def temporary() -> Path:
@@ -59,7 +67,7 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
         "login-timing-ms": entry.timing,
         "rate-limit-bypasses": entry.bypasses,
         "export-roundtrip": partial(roundtrip.roundtrip, stack),
-        "canary-hits": partial(leaks.hits, stack, temporary),
+        "canary-hits": partial(leaks.hits, stack, temporary, mailbox),
         "authz-cells": authz.cells,
         "authz-unclassified": authz.unclassified,
         "authz-violations": authz.violations,

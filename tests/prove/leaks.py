@@ -1,15 +1,23 @@
-"""Is what people typed anywhere where it should not be? A word is put into every encrypted field and file of the running
-platform, and goes through its pages, sockets, queue and mail; then all that a thief could read is searched for it."""
+"""Is what people typed anywhere where it should not be? A word is put into every field and file of the running platform that
+says who or how somebody is, and goes through its pages, sockets, queue and mail; then all that a thief could read is searched
+for it. Another word is left in each place in each shape, as a careless platform would leave it: the search must find all."""
 
 import base64
 import json
+import os
+import smtplib
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import requests
@@ -19,11 +27,12 @@ from redis.exceptions import RedisError
 from telemed.embedded import ROOT
 from telemed.run import Stack
 from tests import canary
-from tests.figures import Figure, count
+from tests.figures import Figure
 from tests.prove.entry import TOKEN, Device
 
 Search = dict[str, list[str]]  # where it was looked for: the shapes in which it was found
 UPLOAD = 3 * 1024 * 1024
+LINES = ("pg_dump", "what went through Redis", "logs")  # where only text can stand
 
 
 @dataclass
@@ -32,6 +41,7 @@ class Overheard:
 
     commands: list[bytes] = field(default_factory=list)
     spooled: dict[Path, bytes] = field(default_factory=dict)
+    nameless: dict[str, bytes] = field(default_factory=dict)  # files without a name, read through who holds them open
     stop: threading.Event = field(default_factory=threading.Event)
 
     def listen(self, url: str) -> None:
@@ -44,15 +54,31 @@ class Overheard:
         while not self.stop.wait(0.005):
             self.spooled |= {path: content for path, content in canary.files([folder]) if content}
 
+    def look_into(self, pids: Callable[[], list[int]]) -> None:
+        while not self.stop.wait(0.1):
+            for pid in pids():
+                self.nameless |= dict(_nameless(pid))
 
-def hits(stack: Callable[[], Stack], temporary: Callable[[], Path]) -> Iterator[Figure]:
+
+class Mailbox:
+    """A mail server that keeps what it is given, as it came over the wire."""
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.kept.append(bytes(envelope.content))
+        return "250 kept"
+
+
+def hits(stack: Callable[[], Stack], temporary: Callable[[], Path], mailbox: Callable[[], Mailbox]) -> Iterator[Figure]:
     word, control = canary.fresh(), canary.fresh()
-    running, folder = stack(), temporary()
-    with _overheard(running, folder) as heard:
-        planted, password = _plant(running, word)
+    running, folder, mail = stack(), temporary(), mailbox()
+    with _overheard(running, folder) as heard, _held_open(folder, control):
+        planted, wanted, password = _plant(running, word)
         _visit_pages(running, word, password)
         _leave_open(running, folder, control)
-    content = dict(_everything(running, folder, heard))
+    content = dict(_everything(running, folder, heard, mail))
     found, proof = _search(content, word), _search(content, control)
     for name, shapes in found.items():
         if shapes:
@@ -60,20 +86,23 @@ def hits(stack: Callable[[], Stack], temporary: Callable[[], Path]) -> Iterator[
     size = sum(len(part) for parts in content.values() for part in parts) // 1024**2
     places = ", ".join(content)
     leaks = sum(map(bool, found.values()))
-    yield count("canary-hits", leaks, 0, f"{len(planted)} fields, {size} MB searched: {places}")
-    missed = [name for name, shapes in proof.items() if not shapes]
-    detail = f"of {len(proof)} places" + (f", not in {', '.join(missed)}" if missed else "")
-    yield Figure("canary-control", str(len(proof) - len(missed)), "> 0", detail, not missed)
+    typed = f"typed into {len(planted)} of {len(wanted)} fields"
+    whole = planted == wanted
+    yield Figure("canary-hits", str(leaks), "0", f"{typed}, {size} MB searched: {places}", whole and leaks == 0)
+    due = [(name, shape) for name in content for shape in (canary.TEXT if name in LINES else canary.BYTES)]
+    missed = [f"{name} as {shape}" for name, shape in due if shape not in proof[name]]
+    detail = f"of {len(due)} in {len(content)} places" + (f", not in {', '.join(missed)}" if missed else "")
+    yield Figure("canary-control", str(len(due) - len(missed)), str(len(due)), detail, not missed)
 
 
 # --- the word goes in -------------------------------------------------------------------------------------------------------
-def _plant(stack: Stack, word: str) -> tuple[list[str], str]:
-    """The fields that hold it, and with which password its person signs in."""
+def _plant(stack: Stack, word: str) -> tuple[list[str], list[str], str]:
+    """The fields that hold it, those that should, and with which password its person signs in."""
     command = [sys.executable, "-m", "tests.plant", word]
     env = {**stack.children_env, "DJANGO_SETTINGS_MODULE": "telemed.settings"}
     done = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
     told = json.loads(done.stdout.splitlines()[-1])
-    return told["places"], told["password"]
+    return told["places"], told["all"], told["password"]
 
 
 def _visit_pages(stack: Stack, word: str, password: str) -> None:
@@ -102,22 +131,41 @@ def _send_file(person: Device, word: str) -> None:
 
 # --- the control: as a careless platform would keep it ------------------------------------------------------------------------
 def _leave_open(stack: Stack, folder: Path, word: str) -> None:
+    plain, packed = canary.text(word), canary.sample(word)
     with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as database:
         database.execute("CREATE TABLE IF NOT EXISTS careless (said text, bytes bytea)")
-        database.execute("INSERT INTO careless VALUES (%s, %s)", [f"name: {word}", word.encode()])
+        database.execute("INSERT INTO careless VALUES (%s, %s)", [plain, packed])
     redis = Redis.from_url(stack.env["REDIS_URL"])
-    redis.set("careless", f"name: {word}", ex=3600)
+    redis.set("careless", packed, ex=3600)
     body = base64.b64encode(json.dumps([[f"name: {word}"], {}, {}]).encode()).decode()
-    redis.lpush("careless-queue", json.dumps({"body": body, "headers": {"task": "careless"}}))
-    stack.say("careless", f"name: {word}")
+    redis.lpush("careless-queue", json.dumps({"body": body, "headers": {"task": plain}}))
+    stack.say("careless", plain)
     files = Path(stack.env["TELEMED_LOCAL"], "files")
     files.mkdir(exist_ok=True)
     for place in (files, folder):
-        (place / "careless").write_bytes(canary.sample(word))
+        (place / "careless").write_bytes(packed)
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "careless@example.com", "somebody@example.com", f"About {word}"
+    mail.set_content(plain)
+    mail.add_attachment(packed, maintype="application", subtype="octet-stream", filename="careless")
+    server = urlsplit(stack.env["EMAIL_URL"])
+    with smtplib.SMTP(str(server.hostname), server.port or 25) as wire:
+        wire.send_message(mail)
+
+
+@contextmanager
+def _held_open(folder: Path, word: str) -> Iterator[None]:
+    """A temporary file that has no name, and goes when its process ends."""
+    handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    try:
+        os.write(handle, canary.sample(word))
+        yield
+    finally:
+        os.close(handle)
 
 
 # --- what a thief reads -------------------------------------------------------------------------------------------------------
-def _everything(stack: Stack, folder: Path, heard: Overheard) -> Iterator[tuple[str, list[bytes]]]:
+def _everything(stack: Stack, folder: Path, heard: Overheard, mail: Mailbox) -> Iterator[tuple[str, list[bytes]]]:
     local = Path(stack.env["TELEMED_LOCAL"])
     postgres, redis = stack.servers.postgres, stack.servers.redis
     assert postgres
@@ -130,10 +178,46 @@ def _everything(stack: Stack, folder: Path, heard: Overheard) -> Iterator[tuple[
     yield "write-ahead log", [content for _, content in canary.files([postgres.data / "pg_wal"])]
     yield "Redis dump", list(_dumped(stack, redis.home))
     yield "what went through Redis", heard.commands
-    logs = [local / "stack.log", *(path for path in (postgres.home / "log", redis.home / "log") if path.is_file())]
-    yield "logs", [path.read_bytes() for path in logs]
+    # Each must be there: a log that is not read hides what is in it.
+    yield "logs", [path.read_bytes() for path in (local / "stack.log", postgres.home / "log", redis.home / "log")]
     yield "stored files", [content for _, content in canary.files([local / "files"])]
     yield "temporary files", [*heard.spooled.values(), *(content for _, content in canary.files([folder]))]
+    yield "files without a name", list(heard.nameless.values())
+    yield "mail", [part for raw in mail.kept for part in _parts(raw)]
+
+
+def _parts(raw: bytes) -> Iterator[bytes]:
+    """A mail as its reader sees it: headers but those that say to whom it goes, and every part decoded."""
+    mail = message_from_bytes(raw, policy=default)
+    yield "\n".join(f"{name}: {value}" for name, value in mail.items() if name != "To").encode()
+    for part in mail.walk():
+        if not part.is_multipart():
+            yield bytes(part.get_payload(decode=True) or b"")
+
+
+def _nameless(pid: int) -> Iterator[tuple[str, bytes]]:
+    """What the process holds open of files that were deleted, or never had a name."""
+    links: list[Path] = []
+    with suppress(OSError):  # it may have ended
+        links += Path(f"/proc/{pid}/fd").iterdir()
+    for link in links:
+        with suppress(OSError):
+            place = str(link.readlink())
+            if place.endswith("(deleted)") and place.startswith("/") and not place.startswith(("/dev/", "/memfd:")):
+                yield f"{pid} {place}", link.read_bytes()
+
+
+def _family(pids: list[int]) -> list[int]:
+    """These processes and all below them."""
+    parents: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(status.read_text().rpartition(") ")[2].split()[1])
+            parents.setdefault(parent, []).append(int(status.parent.name))
+    found = list(pids)
+    for pid in found:  # it grows as children are found
+        found += parents.get(pid, [])
+    return found
 
 
 def _dumped(stack: Stack, home: Path) -> Iterator[bytes]:
@@ -153,12 +237,18 @@ def _search(content: dict[str, list[bytes]], word: str) -> Search:
     }
 
 
+def _processes(stack: Stack) -> list[int]:
+    """Of the platform with its servers, and this one, which holds the control."""
+    return [os.getpid(), *_family([stack.pid(name) for name in ("web", "worker", "beat", "postgres", "redis")])]
+
+
 @contextmanager
 def _overheard(stack: Stack, folder: Path) -> Iterator[Overheard]:
     heard = Overheard()
     listeners = [
         threading.Thread(target=heard.listen, args=(stack.env["REDIS_URL"],), daemon=True),
         threading.Thread(target=heard.watch, args=(folder,), daemon=True),
+        threading.Thread(target=heard.look_into, args=(lambda: _processes(stack),), daemon=True),
     ]
     for one in listeners:
         one.start()
