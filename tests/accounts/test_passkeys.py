@@ -49,7 +49,9 @@ def add(client: Client, device: Device) -> Answer:
 def owned(user: User, browse: Browse, now: datetime, device: Device | None = None) -> Device:
     """A device with a passkey of ``user``."""
     device = device or Device()
-    client = cast.prove(browse(user), user, now=now, proof="token" if factors.held(user) else "password")
+    client = cast.prove(
+        browse(user), user, now=now, proof="token" if factors.held(user) else "code" if user.at_work else "password"
+    )
     assert add(client, device).status_code == 302
     assert WebAuthnCredential.objects.filter(user=user).exists()
     return device
