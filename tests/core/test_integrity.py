@@ -64,6 +64,25 @@ def test_somebody_elses_tampered_value_breaks_no_page_of_mine(amira: Patient, ma
     assert browse(mateo.user).get("/record/").status_code == 200
 
 
+def test_one_spoiled_key_closes_one_record_and_is_in_the_log(
+    amira: Patient, mateo: Patient, admin: User, browse: Browse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = DataKey.objects.get(subject=f"patient:{amira.pk}")
+    spoil("core_datakey", "wrapped", key.pk)
+    crypto.keyring.forget()
+    list(Patient.objects.all())  # both rows were read; only Mateo's is opened
+    assert browse(mateo.user).get("/record/").status_code == 200
+    assert browse(amira.user).get("/record/").status_code == 500
+    assert browse(mateo.user).get("/record/").status_code == 200
+    assert [(line.entity, line.entity_id) for line in AuditEvent.objects.filter(outcome="tampered")] == [
+        ("core.datakey.wrapped", str(key.pk))
+    ]
+    with pytest.raises(CommandError, match="8 do not open, 0 were erased"):
+        call_command("verify_encryption", by="admin@example.com")
+    said = f"patients.patient.name of row {amira.pk}: the data key of patient:{amira.pk} was not wrapped by"
+    assert said in capsys.readouterr().out
+
+
 def test_a_tampered_file_is_said_before_a_byte_is_sent(
     visit: Appointment, amira: Patient, browse: Browse, now: Any
 ) -> None:
