@@ -24,7 +24,7 @@ KINDS = {
     "export": (AEAD, "one record each that a patient takes along, until it is fetched or its time is over"),
     "house": (AEAD, "what belongs to no person: messages on their way, device checks, kept drafts"),
     "index": (HASH, "keyed hashes for looking up what is encrypted or not stored"),
-    "seal": (SIGNATURE, "signs the access log; verify_audit needs the old ones too, so they are never replaced"),
+    "seal": (SIGNATURE, "signs the access log; verify_audit needs the old ones too, so none is deleted"),
 }
 
 

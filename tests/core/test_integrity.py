@@ -1,6 +1,7 @@
 """Fail closed: what does not open is never shown, is written down, and the person reads a calm sentence."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from consultations.models import Appointment
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.models import User
-from telemed.core import crypto, kms
+from telemed.core import crypto, inventory, kms
 from telemed.core.models import AuditEvent, DataKey
 from tests.conftest import Browse
 from tests.consultations import desk_kit
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def spoil(table: str, column: str, pk: Any) -> None:
@@ -139,6 +142,19 @@ def test_verification_tells_erased_from_damaged(
         call_command("verify_encryption", by="admin@example.com")
 
 
+def test_every_kind_of_subject_has_a_row_in_the_inventory() -> None:
+    """Found in the sources: what subjects are made of, and what belongs to nobody."""
+    pattern = re.compile(r"""(?:owner=|subject=|return |destroy\(|= )f?"([a-z]+):(?:\{|")""")
+    found = {
+        kind
+        for app in ("telemed", "patients", "doctors", "consultations", "billing", "adminops")
+        for path in (ROOT / app).rglob("*.py")
+        if "Encrypted" in (text := path.read_text()) or "crypto" in text or "StoredFile" in text or "files.save" in text
+        for kind in pattern.findall(text)
+    }
+    assert found - {"blind"} | {"house"} == set(inventory.KINDS)  # "blind:" is how labels of indexes begin
+
+
 def test_the_inventory_names_every_key_and_every_field(
     amira: Patient, admin: User, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,5 +172,9 @@ def test_the_inventory_names_every_key_and_every_field(
         0,
         0,
     )
+    row = {key["name"]: (key["algorithm"], key["protects"]) for key in facts["keys"]}
+    assert row["data seal"][0] == "Ed25519"
+    assert "signs the access log" in row["data seal"][1]
+    assert row["frames"][0] == "AES-256-GCM"
     patients = next(key for key in facts["keys"] if key["name"] == "data patient")
     assert (patients["count"], patients["retired"]) == (1, 0)
