@@ -16,7 +16,7 @@ from adminops.states import ApprovalState, DutyState
 from adminops.within import those_who_see
 from patients.models import EmergencyAccess, PrivacyRequest
 from telemed.accounts.models import AccountChange, Lock, User
-from telemed.core import clock, events
+from telemed.core import clock, events, sealing
 from telemed.core.models import AuditSeal, Event
 from telemed.notifications.actions import outbox
 from telemed.notifications.actions.outbox import Notice
@@ -129,7 +129,7 @@ def tell_who_answers(event: Event) -> None:
 
 def tell_the_head(now: datetime) -> None:
     """A copy of the head of the access log outside of the database: in the mail of who reviews it."""
-    row = AuditSeal.objects.order_by("-n").first()
+    row, waiting = AuditSeal.objects.order_by("-n").first(), sealing.waiting(now)
     for person in may("review_emergency") if row else []:
         assert row
         with outbox.speaking(person):
@@ -137,6 +137,12 @@ def tell_the_head(now: datetime) -> None:
                 "Keep this message. The access log up to line %(last)s is sealed under number %(n)s: %(hash)s. Whoever "
                 "changes an older line cannot make this number again; manage.py verify_audit shows it."
             ) % {"last": row.last, "n": row.n, "hash": row.proof().hash.hex()}
+            if waiting:
+                late = _(
+                    "%(count)s lines were not sealed in time. Find out today why nothing seals the access log, or who keeps "
+                    "it from being sealed."
+                )
+                words = f"{late % {'count': waiting}}\n\n{words}"
             notice = Notice(_("The access log today"), words, reverse("admin:core_auditseal_changelist"))
         outbox.send(person, notice, kind="audit.head", key=f"head:{now.date()}:{person.pk}", now=now)
 

@@ -1,14 +1,18 @@
 """What a patient and who acts for them are told. The words reach lock screens and shared mailboxes, so they name nobody
 but a doctor."""
 
+from typing import Any
+
+from django.dispatch import receiver
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from patients import queries
+from patients.actions import erasure
 from patients.models import EmergencyAccess, Limit, Patient, PrivacyRequest, Proxy, RequestMessage
 from telemed.accounts.models import User
-from telemed.core import clock, events
-from telemed.core.models import Event
+from telemed.core import clock, events, tombstones
+from telemed.core.models import Event, Tombstone
 from telemed.notifications.actions import outbox
 from telemed.notifications.actions.outbox import Notice
 
@@ -144,6 +148,12 @@ def tell_the_patient_it_was_lifted(event: Event) -> None:
             words = _("Your data is used again for your care. You see it under Your rights.")
             notice = Notice(_("Your data is used again"), words, reverse("patients:requests"))
         outbox.send(person, notice, kind="request.lifted", key=f"lifted:{row.pk}:{person.pk}", now=clock.now())
+
+
+@receiver(tombstones.replayed)
+def erase_again(sender: object, *, stone: Tombstone, by: User, **_more: Any) -> None:
+    if stone.subject.startswith(tombstones.ERASED):
+        erasure.again(stone, by=by)
 
 
 def _place(row: PrivacyRequest) -> str:

@@ -160,10 +160,12 @@ DATABASE_URL = env.needed(
 )
 env.url("DATABASE_URL", DATABASE_URL, {"postgres", "postgresql"})
 DATABASES: dict[str, dict[str, Any]] = {"default": env.env.db_url_config(DATABASE_URL)}
+IDLE_IN_TRANSACTION_SECONDS = 60
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     # JIT costs more than it gives on short statements, and no statement of a page may run for ever.
-    "options": f"-c jit=off -c statement_timeout={env.whole('DATABASE_TIMEOUT_MS', 20000, least=0)} -c idle_in_transaction_session_timeout=60000",
+    "options": f"-c jit=off -c statement_timeout={env.whole('DATABASE_TIMEOUT_MS', 20000, least=0)}"
+    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS * 1000}",
     "pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL", 12), "timeout": 10},
 }
 REDIS_URL = env.needed(

@@ -19,7 +19,7 @@ from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.clinics import forget_clinics
 from telemed.accounts.models import User
-from telemed.core import audit, clock
+from telemed.core import audit, clock, proof
 from telemed.core.crypto import keyring
 from tests import cast
 from tests.cited import pytest_runtest_logreport, pytest_sessionfinish, pytest_terminal_summary
@@ -49,9 +49,10 @@ NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A flush between tests truncates every table; only tests of the guard need the guard on TRUNCATE."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE core_auditevent DISABLE TRIGGER audit_no_truncate")
+        for name, (table, events) in proof.GUARDS.items():
+            if events == "TRUNCATE":
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
         watch.install()
-        cursor.execute("ALTER TABLE core_auditseal DISABLE TRIGGER seal_no_truncate")
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:  # a thread of a socket may still hold its own
         cursor.execute(

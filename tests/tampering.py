@@ -1,5 +1,5 @@
-"""Eight ways to bend the access log, by somebody who owns the database: guards are taken off and put back, and whatever
-can be computed without the signing key is computed. Each says at which line the damage begins."""
+"""Twelve ways to bend the access log, by somebody who owns the database: guards are taken off and put back, and whatever
+can be computed without the signing key is computed. Each says at which line the damage begins, or 0 for a guard."""
 
 import copy
 import json
@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from telemed.core import anchors, audit, clock, proof, sealing
 from telemed.core.models import AuditEvent, AuditSeal
 
+guards: Any = import_module("telemed.core.migrations.0008_guards_without_a_switch")
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 EACH, SEALS = 10, 6  # lines under a seal, seals
 
@@ -43,7 +45,7 @@ class Log:
     def verdict(self) -> proof.Verdict:
         with transaction.atomic():
             source = proof.Database(connection.connection)
-            return proof.check(source, keys=sealing.public_keys(), anchors=self.heads)
+            return proof.check(source, keys=sealing.public_keys(), anchors=self.heads, now=self.now)
 
 
 def fresh() -> Log:
@@ -59,18 +61,27 @@ def fresh() -> Log:
 
 @contextmanager
 def unguarded() -> Iterator[None]:
-    for name, table in proof.GUARDS.items():
+    for name, (table, _events) in proof.GUARDS.items():
         run(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
     try:
         yield
     finally:
-        for name, table in proof.GUARDS.items():
+        for name, (table, _events) in proof.GUARDS.items():
             run(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+
+
+def mend() -> None:
+    """The guards as they were made; those on TRUNCATE let the flush after a test pass."""
+    run(guards.FORBID)
+    for name, (table, events) in proof.GUARDS.items():
+        run(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+        run(proof._definition(name))
+        run(f"ALTER TABLE {table} {'DISABLE' if events == 'TRUNCATE' else 'ENABLE ALWAYS'} TRIGGER {name}")
 
 
 def run(statement: str, *words: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement, words)
+        cursor.execute(statement, words or None)
 
 
 def edit_a_row(_log: Log) -> int:
@@ -145,7 +156,43 @@ def turn_the_clock_back(log: Log) -> int:
     return 61
 
 
+def blind_the_sealer(_log: Log) -> int:
+    """The last seal says that everything to come was seen already."""
+    with unguarded():
+        run("UPDATE core_auditseal SET snapshot = '900000000:900000000:' WHERE n = %s", SEALS)
+    return 51
+
+
+def keep_the_sealer_waiting(log: Log) -> int:
+    """A session holds what one sealer at a time holds; meanwhile lines are written that can still be changed."""
+    other = connections.create_connection("default")
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [sealing.LOCK])
+        log.write(3)
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [sealing.LOCK])
+    other.close()
+    log.now += proof.LAG + timedelta(seconds=1)
+    return 61
+
+
+def hollow_out_a_guard(_log: Log) -> int:
+    """It stands where it stood, and forbids nothing."""
+    words = (
+        "CREATE OR REPLACE FUNCTION telemed_forbid() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+    )
+    run(words)
+    return 0
+
+
+def move_a_guard(_log: Log) -> int:
+    """There is one of its name, on a table where it stands in nobody's way."""
+    run("DROP TRIGGER audit_append_only ON core_auditevent")
+    run(proof._definition("audit_append_only").replace("core_auditevent", "core_event"))
+    run("ALTER TABLE core_event ENABLE ALWAYS TRIGGER audit_append_only")
+    return 0
+
+
 KINDS: list[Callable[[Log], int]] = [
     edit_a_row, delete_a_row, delete_the_tail, insert_a_back_dated_row, swap_two_rows, restore_an_older_database, forge_a_seal,
-    turn_the_clock_back,
+    turn_the_clock_back, blind_the_sealer, keep_the_sealer_waiting, hollow_out_a_guard, move_a_guard,
 ]  # fmt: skip

@@ -26,6 +26,7 @@ def good(tmp_path: Path) -> dict[str, str]:
         "DATABASE_URL": settings.DATABASE_URL, "REDIS_URL": settings.REDIS_URL, "EMAIL_URL": "smtp+tls://u:p@mail.example:587",
         "STORAGE_URL": f"file://{tmp_path}/files", "KMS_URL": f"file://{tmp_path}/root.key", "STRIPE_SECRET_KEY": "sk_live_x",
         "STRIPE_WEBHOOK_SECRET": "whsec_x", "SIGNING_KEY": str(tmp_path / "key.pem"), "SIGNING_CERTIFICATE": str(tmp_path / "key.crt"),
+        "AUDIT_ANCHOR_URL": f"file://{tmp_path}/heads.jsonl",
     }  # fmt: skip
 
 
@@ -47,6 +48,12 @@ def _process(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[st
 def test_the_deploy_check_is_clean(good: dict[str, str]) -> None:
     answer = manage(good, "check", "--deploy", "--fail-level", "WARNING")
     assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_a_log_that_is_anchored_nowhere_is_said_at_the_deploy_check(good: dict[str, str]) -> None:
+    del good["AUDIT_ANCHOR_URL"]
+    answer = manage(good, "check", "--deploy", "--fail-level", "WARNING")
+    assert (answer.returncode, "AUDIT_ANCHOR_URL is not set" in answer.stderr) == (1, True)
 
 
 NEEDED = [

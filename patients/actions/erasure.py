@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import ProtectedError, RestrictedError
@@ -18,8 +19,8 @@ from patients.models import Allergy, Condition, Grant, Limit, Patient, PrivacyRe
 from telemed.accounts.actions import closing
 from telemed.accounts.clinics import the_clinic
 from telemed.accounts.models import IdentityCheck, User
-from telemed.core import audit, crypto, datamap, events, files, realtime
-from telemed.core.models import StoredFile
+from telemed.core import audit, crypto, datamap, events, files, realtime, tombstones
+from telemed.core.models import StoredFile, Tombstone
 from telemed.core.problems import Refusal
 from telemed.notifications.actions import outbox
 from telemed.notifications.actions.outbox import Notice
@@ -41,16 +42,35 @@ def carry_out(patient: Patient, *, request: PrivacyRequest, by: User, now: datet
     """Delete what may go, today; what must be kept is read by nobody but the keepers of records, until its time is over. Raises Held."""
     if Limit.objects.standing(Limit.Kind.HOLD).filter(patient=patient).exists():
         raise Held
+    until = time_of(patient, now)
+    tombstones.erased(patient.pk, by=by.pk, facts={"until": until.isoformat(), "request": str(request.pk)})
+    _forget_mail(patient)
+    _say_goodbye(patient, until, now)
+    return _erase(patient, until, request=request, by=by, now=now)
+
+
+@transaction.atomic
+def again(stone: Tombstone, *, by: User) -> None:
+    """Erase a record that came back with an older copy of the database. ``by`` answers for it when whoever decided is not
+    in that copy; a hold in it was lifted before the erasure."""
+    patient = Patient.objects.filter(pk=UUID(stone.subject.removeprefix(tombstones.ERASED))).first()
+    if patient is None or Limit.objects.standing(Limit.Kind.ERASED).filter(patient=patient).exists():
+        return
+    who = (stone.by_id and User.objects.filter(pk=stone.by_id).first()) or by
+    request = PrivacyRequest.objects.filter(pk=stone.facts["request"]).first()
+    limits.end(patient, Limit.Kind.HOLD, by=who, now=stone.at)
+    _forget_mail(patient)
+    _erase(patient, datetime.fromisoformat(stone.facts["until"]), request=request, by=who, now=stone.at)
+
+
+def _erase(patient: Patient, until: datetime, *, request: PrivacyRequest | None, by: User, now: datetime) -> Limit:
     limits.end(patient, Limit.Kind.RESTRICTED, by=by, now=now)  # it would forbid the deleting, too
     kept = {
         "name": patient.name,
         "birth_date": patient.birth_date and patient.birth_date.isoformat(),
         "sex": patient.sex,
     }
-    until = time_of(patient, now)
     _end_access(patient, now)
-    _forget_mail(patient)
-    _say_goodbye(patient, until, now)
     if patient.user:
         closing.close(patient.user, by=by, now=now)
     _forget_files(patient.user)
@@ -59,7 +79,7 @@ def carry_out(patient: Patient, *, request: PrivacyRequest, by: User, now: datet
     row = limits.put(
         patient,
         Limit.Kind.ERASED,
-        reason=request.decision or "",
+        reason=(request and request.decision) or "",
         request=request,
         by=by,
         now=now,

@@ -1,7 +1,7 @@
 """Who saw a record, who was given some of it, what was said to the patient, and the files of the record."""
 
 from patients.models import Disclosure, EmergencyAccess, RecordImport
-from telemed.core.fhir import Place, Resource, Table, at, concept, ref
+from telemed.core.fhir import Resource, Table, at, concept, ref
 from telemed.core.models import AuditEvent, StoredFile
 from telemed.notifications.models import Message
 
@@ -70,9 +70,12 @@ FILE = Table(
     places={
         "name": at("content.0.attachment.title"), "content_type": at("content.0.attachment.contentType"),
         "size": at("content.0.attachment.size"), "created_at": at("date"), "purpose": at("type.text"),
-        "sha256": Place("identifier.0.value", lambda value, _row: bytes(value).hex(), bytes.fromhex),
     },
-    shown=_file, left={"key": "opens the encrypted file here", "owner": "the patient, who is the subject"},
+    shown=_file,
+    left={
+        "key": "opens the encrypted file here", "sealed_sha256": "of the encrypted file here; the manifest has that of the file",
+        "owner": "the patient, who is the subject",
+    },
 )  # fmt: skip
 
 

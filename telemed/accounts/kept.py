@@ -35,7 +35,8 @@ def take(request: HttpRequest) -> dict[str, Any]:
         return {}
     del request.session[KEY]
     try:
-        plain = crypto.open_sealed(base64.b64decode(found["sealed"]), aad=_aad(str(request.user.pk), request.path))
+        aad = _aad(str(request.user.pk), request.path)
+        plain = crypto.open_sealed(base64.b64decode(found["sealed"]), subject=crypto.HOUSE, aad=aad)
     except crypto.Tampered:  # somebody else signed in
         return {}
     return {name: values if len(values) > 1 else values[0] for name, values in json.loads(plain).items() if values}

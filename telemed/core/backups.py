@@ -2,7 +2,9 @@
 plain byte of it touches a disk.
 
 File: one line of JSON (whose key, wrapped by the root key for this backup), then chunks of AES-256-GCM that are bound to
-that line. Stored files are not in it: they are encrypted already, copy them with the tools of the storage.
+that line. Stored files are not in it: they are encrypted already, so they are copied as they are, by ``copy_files`` or with
+the tools of the storage. But the rows that name them are in it, with size and hash of the encrypted bytes: after a restore
+``missing_files`` says what is not as it was.
 """
 
 import base64
@@ -16,12 +18,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
-from telemed.core import chunks, crypto, kms
+from telemed.core import chunks, crypto, files, kms
 from telemed.core.ids import uuid7
+from telemed.core.models import StoredFile, Tombstone
 from telemed.embedded import postgres
 
 FORMAT = "telemed-backup-1"
@@ -91,6 +95,36 @@ def restore(path: Path) -> Head:
         _feed(filling, plain)
     crypto.keyring.forget()
     return head
+
+
+def copy_files(folder: Path) -> int:
+    """Copy the stored files that are not in ``folder`` yet. Call after ``write``: what its rows name is there. Returns how
+    many files the folder holds of them. Raises Failed."""
+    count = 0
+    for row in StoredFile.objects.order_by("pk").iterator(500):
+        try:
+            files.copy(row, folder)
+        except FileNotFoundError:
+            if StoredFile.objects.filter(pk=row.pk).exists():  # else it was deleted meanwhile
+                raise Failed(
+                    f"The stored file {row.pk} is gone. manage.py verify_encryption lists all of them."
+                ) from None
+        count += 1
+    return count
+
+
+def missing_files(folder: Path | None = None) -> dict[UUID, str]:
+    """The stored files that are not as their rows say, and how; first taken from ``folder`` where they are there. Those of
+    the erased are not missed."""
+    erased = set(Tombstone.objects.values_list("subject", flat=True))
+    found: dict[UUID, str] = {}
+    for row in StoredFile.objects.exclude(owner__in=erased).order_by("pk").iterator(500):
+        fault = files.fault_of(row)
+        if fault and folder and files.put_back(row, folder):
+            fault = files.fault_of(row)
+        if fault:
+            found[row.pk] = fault
+    return found
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from telemed.core import datamap, keys, kms
@@ -27,6 +28,22 @@ def keys_are_there(app_configs: Any, **_: Any) -> list[Error]:
         found.append(str(error))
     hint = "manage.py make_keys makes the root key; the certificate comes from your authority."
     return [Error(sentence, hint=hint, id="telemed.E002") for sentence in found]
+
+
+@register(Tags.security, deploy=True)
+def the_log_is_anchored(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    if settings.AUDIT_ANCHOR_URL:
+        return []
+    words = (
+        "AUDIT_ANCHOR_URL is not set: who owns the database can cut off the end of the access log, and nobody sees it."
+    )
+    return [
+        checks.Warning(
+            words,
+            hint="Name a place that the database server cannot write, see docs/configuration.md.",
+            id="telemed.W001",
+        )
+    ]
 
 
 @register()

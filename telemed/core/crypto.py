@@ -2,7 +2,8 @@
 house), which is wrapped by the root key of ``kms``.
 
 Envelope: version (1) | data key id (16) | nonce (12) | ciphertext and tag. The additional data binds a value to its
-tenant, model, field and row, so that it cannot be moved. Opening fails closed: a changed byte raises Tampered.
+tenant, model, field and row, so that it cannot be moved, and its key to its subject, so that the row cannot be given to
+another owner. Opening fails closed: a changed byte raises Tampered.
 
 Only ``fields`` and ``files`` seal and open with this module (an import contract names the few others and why). Keyed
 hashes are in ``keyed``.
@@ -47,10 +48,11 @@ class Tampered(Exception):
 class Known:
     """A data key in memory, ready to use."""
 
-    __slots__ = ("cipher", "expires", "key")
+    __slots__ = ("cipher", "expires", "key", "subject")
 
-    def __init__(self, key: bytes) -> None:
-        self.key, self.cipher, self.expires = key, AESGCM(key), time.monotonic() + CACHE_SECONDS
+    def __init__(self, subject: str, key: bytes) -> None:
+        self.subject, self.key, self.cipher = subject, key, AESGCM(key)
+        self.expires = time.monotonic() + CACHE_SECONDS
 
 
 class Keyring:
@@ -75,7 +77,7 @@ class Keyring:
         """The data key with this id. Raises Tampered when it is not there any more."""
         found = self._keys.get(wanted)
         if found is None or found.expires <= time.monotonic():
-            self._load({wanted} | self._wanted)
+            self._load(wanted)
             found = self._keys.get(wanted)
         if found is None or found.expires <= time.monotonic():
             raise Tampered(f"data key {UUID(bytes=wanted)} does not exist")
@@ -92,7 +94,7 @@ class Keyring:
         ):
             return current, known
         row = DataKey.objects.filter(subject=subject, retired_at=None).first() or self._make(subject)
-        known = self._remember(row.id.bytes, kms.root().unwrap(row.root, bytes(row.wrapped), subject))
+        known = self._remember(row)
         # A key made in a transaction that is rolled back never existed: it may be reused only once it is committed.
         if row.id not in self._unsettled:
             self._settle(subject, row.id.bytes)
@@ -106,7 +108,7 @@ class Keyring:
         subject = f"{INDEX}{label}"
         rows = list(DataKey.objects.filter(subject=subject)) or [self._make(subject)]
         rows.sort(key=lambda row: (row.retired_at is not None, -row.id.int))
-        keys = [Known(kms.root().unwrap(row.root, bytes(row.wrapped), subject)) for row in rows]
+        keys = [_unwrapped(row) for row in rows]
         if rows[0].id not in self._unsettled:
             self._indexes[label] = (time.monotonic() + CACHE_SECONDS, keys)
         return keys
@@ -133,13 +135,19 @@ class Keyring:
             self._current.clear()
         self._current[subject] = (time.monotonic() + CACHE_SECONDS, current)
 
-    def _load(self, wanted: set[bytes]) -> None:
-        for row in DataKey.objects.filter(id__in=[UUID(bytes=one) for one in wanted]):
-            self._remember(row.id.bytes, kms.root().unwrap(row.root, bytes(row.wrapped), row.subject))
-        self._wanted.clear()
+    def _load(self, needed: bytes) -> None:
+        """The key that is needed now, and those of rows already read. One of those that is spoiled is said when it is
+        needed: it must not close what belongs to others."""
+        together, self._wanted = {needed} | self._wanted, set()
+        for row in DataKey.objects.filter(id__in=[UUID(bytes=one) for one in together]):
+            try:
+                self._remember(row)
+            except (Tampered, kms.WrongKey):
+                if row.id.bytes == needed:
+                    raise
 
-    def _remember(self, found: bytes, key: bytes) -> Known:
-        known = Known(key)
+    def _remember(self, row: DataKey) -> Known:
+        known, found = _unwrapped(row), row.id.bytes
         with self._lock:
             self._keys[found] = known
             self._keys.move_to_end(found)
@@ -149,6 +157,18 @@ class Keyring:
 
 
 keyring = Keyring()
+
+
+def _unwrapped(row: DataKey) -> Known:
+    """Raises Tampered when the root key is there but did not wrap this for this subject; WrongKey when it is not there."""
+    try:
+        return Known(row.subject, kms.root().unwrap(row.root, bytes(row.wrapped), row.subject))
+    except kms.WrongKey as error:
+        if not kms.root().knows(row.root):
+            raise
+        spoiled = Tampered(str(error))
+        spoiled.place, spoiled.row = "core.datakey.wrapped", str(row.id)
+        raise spoiled from error
 
 
 def bound(place: str, row: object) -> bytes:
@@ -176,9 +196,12 @@ def key_id(envelope: bytes) -> UUID:
     return UUID(bytes=_key_bytes(envelope))
 
 
-def open_sealed(envelope: bytes, *, aad: bytes) -> bytes:
-    """Decrypt. Raises Tampered when the envelope, its place or its key is not what was sealed."""
+def open_sealed(envelope: bytes, *, subject: str, aad: bytes) -> bytes:
+    """Decrypt what belongs to ``subject``, or what the house left in its place when it was erased. Raises Tampered when the
+    envelope, its place or its key is not what was sealed."""
     known = keyring.by_id(_key_bytes(envelope))
+    if known.subject not in (subject, HOUSE):
+        raise Tampered("the value belongs to somebody else")
     try:
         return known.cipher.decrypt(envelope[17:29], envelope[29:], aad)
     except InvalidTag as error:

@@ -28,7 +28,8 @@ class DataKey(models.Model):
 
 
 class Tombstone(models.Model):
-    """The keys of a subject were destroyed for good. Never changed, and kept outside the database too (``tombstones``)."""
+    """The keys of a subject were destroyed for good, or its record was erased while what a law protects is kept. Never
+    changed, and kept outside the database too (``tombstones``)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     subject = models.CharField(max_length=80, db_index=True)
@@ -36,6 +37,7 @@ class Tombstone(models.Model):
     at = models.DateTimeField(auto_now_add=True)  # of the same clock as DataKey.created_at
     by_id = models.UUIDField(null=True)  # None is a rule of the platform
     reason = models.CharField(max_length=20)
+    facts = models.JSONField(default=dict)  # ids and times that the erasure of a record needs to be done again
     outside = models.BooleanField(default=False)  # is it kept outside the database yet?
 
     class Meta:

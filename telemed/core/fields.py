@@ -53,8 +53,9 @@ class _Door:
             row.refresh_from_db(fields=[self.field.attname])
         value = row.__dict__[self.field.attname]
         if isinstance(value, Sealed):
-            origin.opened(self.field.owner(row))
-            value = row.__dict__[self.field.attname] = self.field.open(value, self.field.bound_to(row))
+            whose = self.field.owner(row)
+            origin.opened(whose)
+            value = row.__dict__[self.field.attname] = self.field.open(value, self.field.bound_to(row), whose)
         return value
 
     def __set__(self, row: models.Model, value: Any) -> None:
@@ -98,12 +99,13 @@ class EncryptedField(Field):
         """The envelope of ``value`` for the column of ``row``, for statements written by hand."""
         return crypto.seal(type(self).pack(value), subject=self.owner(row), aad=self.aad(self.bound_to(row)))
 
-    def open(self, value: Sealed, pk: object) -> Any:
-        """The plain value of a column read with ``values()``. Raises crypto.Tampered."""
+    def open(self, value: Sealed, pk: object, owner: str) -> Any:
+        """The plain value of a column of the row ``pk`` that belongs to ``owner``. Raises crypto.Tampered."""
         try:
-            return type(self).unpack(crypto.open_sealed(value.envelope, aad=self.aad(pk)))
+            return type(self).unpack(crypto.open_sealed(value.envelope, subject=owner, aad=self.aad(pk)))
         except crypto.Tampered as error:
-            error.place, error.row = self.place, str(pk)
+            if not error.place:  # else it is the key that does not open
+                error.place, error.row = self.place, str(pk)
             raise
 
     def bound_to(self, row: models.Model) -> object:

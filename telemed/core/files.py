@@ -8,10 +8,12 @@ Files are written and read chunk by chunk, and their plain bytes never touch a d
 import hashlib
 import re
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 from http import HTTPStatus
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +56,7 @@ def save(
     if row_id and default_storage.exists(_path(row)):  # left by a work that was given up: no row knows it
         default_storage.delete(_path(row))
     default_storage.save(_path(row), sealed)
-    row.size, row.sha256 = sealed.plain_size, sealed.sha256.digest()
+    row.size, row.sealed_sha256 = sealed.plain_size, sealed.sha256.digest()
     row.save(force_insert=True)
     return row
 
@@ -102,6 +104,46 @@ def destroy(row: StoredFile) -> None:
     row.delete()
 
 
+def copy(row: StoredFile, folder: Path) -> None:
+    """The encrypted file as it lies in the storage, beside a backup. A file never changes, so one that is there stays."""
+    target = folder / _path(row)
+    if target.exists() and target.stat().st_size == sealed_size(row):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    half = target.with_name(f"{target.name}.part")
+    with default_storage.open(_path(row), "rb") as source, half.open("wb") as out:
+        shutil.copyfileobj(source, out, CHUNK)
+    half.replace(target)
+
+
+def put_back(row: StoredFile, folder: Path) -> bool:
+    """Take the encrypted file from where ``copy`` put it. False when it is not there."""
+    if not (source := folder / _path(row)).exists():
+        return False
+    default_storage.delete(_path(row))
+    with source.open("rb") as file:
+        default_storage.save(_path(row), File(file))
+    return True
+
+
+def fault_of(row: StoredFile) -> str:
+    """What is wrong with the file in the storage, told without its key: "is gone", "was changed", or nothing."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with default_storage.open(_path(row), "rb") as file:
+            while piece := file.read(CHUNK * AT_ONCE):
+                digest.update(piece)
+                size += len(piece)
+    except FileNotFoundError:
+        return "is gone"
+    same = row.sealed_sha256 is None or digest.digest() == bytes(row.sealed_sha256)
+    return "" if same and size == sealed_size(row) else "was changed"
+
+
+def sealed_size(row: StoredFile) -> int:
+    return row.size + TAG * (_last(row.size) + 1)
+
+
 class _Streamed(StreamingHttpResponse):
     """Django collects a synchronous stream before an ASGI server gets to see it; this one goes out as it is opened."""
 
@@ -119,7 +161,8 @@ def _some(source: Iterator[bytes]) -> bytes:
 
 
 class _Sealing(File):  # type: ignore[type-arg]  # it takes no parameter at run time
-    """The encrypted bytes of a file, made while the storage takes them. Afterwards it knows what went in."""
+    """The encrypted bytes of a file, made while the storage takes them. Afterwards it knows how much went in, and the hash
+    of what came out (that of the plain bytes would tell who has the same file)."""
 
     def __init__(self, pieces: Iterable[bytes], key: bytes, row_id: UUID) -> None:
         super().__init__(None, name=row_id.hex)
@@ -143,8 +186,9 @@ class _Sealing(File):  # type: ignore[type-arg]  # it takes no parameter at run 
     def _chunks(self, pieces: Iterable[bytes], cipher: AESGCM, row_id: bytes) -> Iterator[bytes]:
         for number, (plain, is_last) in enumerate(chunks.cut(pieces, CHUNK)):
             self.plain_size += len(plain)
-            self.sha256.update(plain)
-            yield cipher.encrypt(chunks.nonce(number, is_last), plain, row_id)
+            chunk = cipher.encrypt(chunks.nonce(number, is_last), plain, row_id)
+            self.sha256.update(chunk)
+            yield chunk
 
 
 def _wanted(request: HttpRequest | None, size: int) -> tuple[int, int] | None:

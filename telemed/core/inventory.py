@@ -15,13 +15,16 @@ from telemed.core.columns import Table
 from telemed.core.datakeys import DataKey, Tombstone
 from telemed.core.models import StoredFile
 
-AEAD, HASH = "AES-256-GCM", "HMAC-SHA-256"
-WHOSE = {
-    "patient": "fields and file keys of one patient each",
-    "user": "authenticator secrets and identity checks of one person each",
-    "identity": "pictures of one identity check each",
-    "house": "what belongs to no person: messages on their way, device checks, kept drafts",
-    "index": "keyed hashes for looking up what is encrypted or not stored",
+AEAD, HASH, SIGNATURE = "AES-256-GCM", "HMAC-SHA-256", "Ed25519"
+# What subjects begin with, and what their keys do.
+KINDS = {
+    "patient": (AEAD, "fields and file keys of one patient each"),
+    "user": (AEAD, "addresses, names, authenticator secrets and identity checks of one person each"),
+    "identity": (AEAD, "pictures of one identity check each"),
+    "export": (AEAD, "one record each that a patient takes along, until it is fetched or its time is over"),
+    "house": (AEAD, "what belongs to no person: messages on their way, device checks, kept drafts"),
+    "index": (HASH, "keyed hashes for looking up what is encrypted or not stored"),
+    "seal": (SIGNATURE, "signs the access log; verify_audit needs the old ones too, so none is deleted"),
 }
 
 
@@ -71,7 +74,7 @@ def closed(count: dict[str, int]) -> Iterator[Closed]:
         try:
             for _ in files.read(file):
                 pass
-        except (crypto.Tampered, OSError) as error:
+        except (crypto.Tampered, kms.WrongKey, OSError) as error:
             # The key of the file is a field of its row, and was tried there.
             yield Closed("core.storedfile.content", str(file.pk), str(error), getattr(error, "erased", False))
 
@@ -81,8 +84,8 @@ def _closed_values(table: Table, row: Any, destroyed: set[UUID], count: dict[str
         place = f"{table.label}.{field.name}"
         count[place] = count.get(place, 0) + 1
         try:
-            field.open(value, field.bound_to(row))
-        except (crypto.Tampered, ValueError) as error:
+            field.open(value, field.bound_to(row), field.owner(row))
+        except (crypto.Tampered, kms.WrongKey, ValueError) as error:
             yield Closed(place, str(row.pk), str(error), columns.key_of(value) in destroyed)
 
 
@@ -115,10 +118,16 @@ def _data_keys() -> Iterator[Purpose]:
         since = DataKey.objects.filter(Q(subject=name) | Q(subject__startswith=f"{name}:")).aggregate(
             at=Min("created_at")
         )
+        algorithm, protects = KINDS.get(name, (AEAD, "not known to this release"))
         yield Purpose(
-            f"data {name}", HASH if name == "index" else AEAD, "core_datakey, wrapped by the root key", WHOSE.get(name, "a pile of papers"),
-            kind["n"], since["at"], kind["old"],
-        )  # fmt: skip
+            f"data {name}",
+            algorithm,
+            "core_datakey, wrapped by the root key",
+            protects,
+            kind["n"],
+            since["at"],
+            kind["old"],
+        )
 
 
 def _process_keys() -> Iterator[Purpose]:
@@ -127,7 +136,10 @@ def _process_keys() -> Iterator[Purpose]:
         "file", AEAD, "core_storedfile.key, sealed by a data key", "one stored file each, 64 KiB chunks", files_count["n"], files_count["since"]
     )  # fmt: skip
     yield Purpose(
-        "SECRET_KEY", f"{HASH} / Fernet", "environment", "sessions, form tokens, traffic between processes", 1
+        "SECRET_KEY", f"{HASH} / Fernet", "environment", "sessions, form tokens, links, words between processes", 1
+    )
+    yield Purpose(
+        "frames", AEAD, "derived from SECRET_KEY by each process", "what pages and rooms are told through Redis", 1
     )
     path = settings.SIGNING["certificate"]
     if path.exists():

@@ -101,7 +101,8 @@ class AuditEvent(models.Model):
 class AuditSeal(models.Model):
     """The signature under a stretch of the access log (``sealing``), checked by ``proof``. Append-only by trigger.
 
-    ``snapshot``, ``system`` and ``floor`` tell the sealer which lines it has not seen yet.
+    ``snapshot``, ``system`` and ``floor`` tell the sealer which lines it has not seen yet; seals of version 1 did not sign
+    them.
     """
 
     n = models.BigIntegerField(primary_key=True)
@@ -119,6 +120,7 @@ class AuditSeal(models.Model):
     snapshot = models.TextField()
     system = models.CharField(max_length=24)
     floor = models.BigIntegerField()
+    version = models.PositiveSmallIntegerField(default=1)
 
     def __str__(self) -> str:
         return f"{self.n} ({self.first}–{self.last})"
@@ -142,7 +144,9 @@ class StoredFile(models.Model):
     name = EncryptedTextField(subject="owner")
     content_type = models.CharField(max_length=80)
     size = models.PositiveBigIntegerField()
-    sha256 = models.BinaryField(max_length=32)
+    sealed_sha256 = models.BinaryField(
+        max_length=32, null=True
+    )  # of the bytes in the storage; files from before have none
     key = EncryptedBytesField(subject="owner")
     created_at = models.DateTimeField()
 

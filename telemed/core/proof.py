@@ -29,16 +29,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 MARK = 8  # bytes of each leaf that a seal keeps
 LAG = timedelta(minutes=15)  # no transaction is open longer: older lines were not written when they say
 SKEW = timedelta(seconds=5)  # between the clocks of two machines
+CHANGES = "DELETE OR UPDATE"
 GUARDS = {
-    "audit_append_only": "core_auditevent", "audit_no_truncate": "core_auditevent",
-    "seal_append_only": "core_auditseal", "seal_no_truncate": "core_auditseal",
+    "audit_append_only": ("core_auditevent", CHANGES), "audit_no_truncate": ("core_auditevent", "TRUNCATE"),
+    "seal_append_only": ("core_auditseal", CHANGES), "seal_no_truncate": ("core_auditseal", "TRUNCATE"),
+    "tombstone_append_only": ("core_tombstone", f"{CHANGES} OF id, subject, keys, by_id, reason, facts"),
+    "tombstone_no_truncate": ("core_tombstone", "TRUNCATE"),
 }  # fmt: skip
+# SHA-256 of the source of telemed_forbid(), which all of them call (core/0008).
+FORBIDS = "0b29cc26c67349bbfb4e909f859fb12caf8df16e90f3c1ddb313f98fdb2bfd71"
 # What a line says, in columns and in its canonical bytes; older lines say less.
 FACTS = (
     "at", "actor_id", "actor_role", "action", "patient_id", "entity", "entity_id", "purpose", "outcome", "channel", "request_id",
     "network", "clinic_id", "session_id", "strength", "on_behalf_of", "reason", "rule", "agent", "detail",
 )  # fmt: skip
-SEAL = ("n", "first", "last", "count", "ids", "marks", "root", "prev_hash", "at", "key", "public", "signature")
+SEAL = (
+    "n", "first", "last", "count", "ids", "marks", "root", "prev_hash", "at", "key", "public", "signature", "version", "snapshot",
+    "system", "floor",
+)  # fmt: skip
+VERSION = 2  # of what is signed; 1 left out what the sealer goes on from
 
 
 def leaf(canonical: bytes) -> bytes:
@@ -79,17 +88,26 @@ class Seal:
     key: str
     public: bytes
     signature: bytes
+    version: int = 1
+    snapshot: str = ""
+    system: str = ""
+    floor: int = 0
 
     @property
     def body(self) -> bytes:
         """What is signed."""
         ids = hashlib.sha256(",".join(map(str, self.ids)).encode()).hexdigest()
-        facts = {
+        facts: dict[str, Any] = {
             "n": self.n, "first": self.first, "last": self.last, "count": self.count, "ids": ids,
             "marks": hashlib.sha256(self.marks).hexdigest(), "root": self.root.hex(), "prev": self.prev_hash.hex(),
             "at": self.at.astimezone(UTC).isoformat(), "key": self.key, "public": self.public.hex(),
         }  # fmt: skip
-        return b"telemed audit seal 1\n" + json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+        if self.version > 1:
+            facts |= {"snapshot": self.snapshot, "system": self.system, "floor": self.floor}
+        return (
+            f"telemed audit seal {self.version}\n".encode()
+            + json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+        )
 
     @property
     def hash(self) -> bytes:
@@ -122,17 +140,24 @@ def verify(
     *,
     keys: Mapping[str, bytes],
     anchors: Iterable[Mapping[str, Any]] = (),
+    now: datetime | None = None,
 ) -> Verdict:
-    """Recompute everything. ``lines`` in the order of their ids, ``seals`` of their numbers."""
+    """Recompute everything. ``lines`` in the order of their ids, ``seals`` of their numbers. ``now``: when they were read."""
     said: dict[int, Mapping[str, Any]] = {}
     for row in anchors:
         said.setdefault(row["n"], row)  # of two different seals with one number, the first is the one that stood
-    return _Check(iter(lines), keys, said).run(seals)
+    return _Check(iter(lines), keys, said, now).run(seals)
 
 
 class _Check:
-    def __init__(self, lines: Iterator[Line], keys: Mapping[str, bytes], anchors: dict[int, Mapping[str, Any]]) -> None:
-        self.lines, self.keys, self.anchors = lines, keys, anchors
+    def __init__(
+        self,
+        lines: Iterator[Line],
+        keys: Mapping[str, bytes],
+        anchors: dict[int, Mapping[str, Any]],
+        now: datetime | None,
+    ) -> None:
+        self.lines, self.keys, self.anchors, self.now = lines, keys, anchors, now
         self.verdict = Verdict()
         self.read: dict[int, Line] = {}  # lines that no seal named yet
         self.seen = 0  # the id up to which lines were read
@@ -219,9 +244,11 @@ class _Check:
         """Lines that no seal names: the newest wait for the next one."""
         seq, named = end.last if end else 0, {line.id: line for line in self.read.values()}
         for nth, line in enumerate(sorted(named.values(), key=lambda line: line.id), 1):
-            fault = _fault_of(line, None)
-            if end and _moment(line.columns["at"]) < end.at - LAG:
+            fault, at = _fault_of(line, None), _moment(line.columns["at"])
+            if end and at < end.at - LAG:
                 fault = fault or "is older than the last seal and in none: it was put in later"
+            if self.now and at < self.now - LAG:
+                fault = fault or f"waits since {at.isoformat()}: nobody seals, or somebody keeps the sealer from it"
             if fault:
                 self._bad(seq + nth, f"a line without a seal (id {line.id}) {fault}")
         self.verdict.waiting = len(named)
@@ -241,6 +268,13 @@ def _fault_of(line: Line | None, mark: bytes | None) -> str:
         if (facts.get(name) or "") != ("" if value is None else str(value)):
             return f"was changed: {name} is not what was recorded"
     return ""
+
+
+def _definition(guard: str) -> str:
+    """As PostgreSQL says it."""
+    table, events = GUARDS[guard]
+    each = "STATEMENT" if events == "TRUNCATE" else "ROW"
+    return f"CREATE TRIGGER {guard} BEFORE {events} ON {table} FOR EACH {each} EXECUTE FUNCTION telemed_forbid()"
 
 
 def _signed(seal: Seal) -> bool:
@@ -267,9 +301,17 @@ class Database:
         self.connection = connection
 
     def open_guards(self) -> list[str]:
-        """The triggers against rewriting that are missing or off."""
-        found = self.connection.execute("SELECT tgname FROM pg_trigger WHERE tgenabled = 'A'").fetchall()
-        return [name for name in GUARDS if (name,) not in found]
+        """The triggers against rewriting that are missing, off, or not as they were made."""
+        query = """SELECT tgname, pg_get_triggerdef(pg_trigger.oid, true), prosrc FROM pg_trigger
+            JOIN pg_proc ON pg_proc.oid = tgfoid WHERE tgenabled = 'A'"""
+        found = {
+            (name, definition, hashlib.sha256(source.encode()).hexdigest())
+            for name, definition, source in self.connection.execute(query)
+        }
+        return [name for name in GUARDS if (name, _definition(name), FORBIDS) not in found]
+
+    def now(self) -> datetime | None:
+        return datetime.now(UTC)
 
     def seals(self) -> Iterator[Seal]:
         return (Seal(*row) for row in self._rows("seals", f"SELECT {', '.join(SEAL)} FROM core_auditseal ORDER BY n"))
@@ -294,6 +336,11 @@ class Export:
     def open_guards(self) -> list[str]:
         return list(next(self._objects())["open_guards"])
 
+    def now(self) -> datetime | None:
+        """When it was written; older exports do not say."""
+        said = next(self._objects()).get("at")
+        return _moment(said) if said else None
+
     def seals(self) -> Iterator[Seal]:
         for row in self._objects():
             if "n" in row:
@@ -313,7 +360,7 @@ class Export:
 
 def written(source: Database) -> Iterator[str]:
     """The lines of an export."""
-    yield json.dumps({"open_guards": source.open_guards()})
+    yield json.dumps({"open_guards": source.open_guards(), "at": datetime.now(UTC).isoformat()})
     for seal in source.seals():
         raw = {name: getattr(seal, name) for name in SEAL}
         yield json.dumps(
@@ -333,10 +380,16 @@ def written(source: Database) -> Iterator[str]:
 
 
 def check(
-    source: Database | Export, *, keys: Mapping[str, bytes], anchors: Iterable[Mapping[str, Any]] = ()
+    source: Database | Export,
+    *,
+    keys: Mapping[str, bytes],
+    anchors: Iterable[Mapping[str, Any]] = (),
+    now: datetime | None = None,
 ) -> Verdict:
-    verdict = verify(source.lines(), source.seals(), keys=keys, anchors=anchors)
-    verdict.faults += [Fault(0, f"the guard {name} of {GUARDS[name]} is off") for name in source.open_guards()]
+    """``now``: by another clock than that of this machine."""
+    verdict = verify(source.lines(), source.seals(), keys=keys, anchors=anchors, now=now or source.now())
+    guards = {name: GUARDS[name][0] for name in source.open_guards()}
+    verdict.faults += [Fault(0, f"the guard {name} of {table} is off or changed") for name, table in guards.items()]
     return verdict
 
 

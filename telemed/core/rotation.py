@@ -4,7 +4,7 @@ Root key: the data keys are wrapped anew, not one value is touched. Data keys: t
 opens until the last value was sealed anew, then it is deleted.
 
 A process may seal with a retired key for as long as it remembers it (crypto.CACHE_SECONDS), and a row that was read before
-may be written back by a slow transaction; so an old key goes only after SETTLE quiet seconds.
+may be written back by a slow transaction; so an old key goes only after SETTLE quiet seconds, and a root key in a later run.
 
 Keys of indexes are apart, because a keyed hash cannot be sealed anew: the new key hashes, lookups accept the old one too
 (``keyed.digests``) until somebody who knows that nothing old is left drops it. Of a blind index nothing old is left then,
@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -28,15 +30,23 @@ from telemed.core.columns import Table
 from telemed.core.datakeys import DataKey
 from telemed.core.fields import BlindIndex
 from telemed.core.ids import uuid7
+from telemed.core.kms import keyfile
 
 SETTLE = 300.0
+# A process seals with the keys in its memory, and a transaction that did may write until the database ends it.
+LEAST = crypto.CACHE_SECONDS + settings.IDLE_IN_TRANSACTION_SECONDS
 BATCH = 200
+LOCK_SECONDS = 10
 
 Say = Callable[[str], None]
 
 
 class Stuck(Exception):
     """Some values do not open, so their old keys stay. ``verify_encryption`` says where they are."""
+
+
+class TooEarly(Exception):
+    """One sentence that says why an old key cannot go yet."""
 
 
 def rewrap(say: Say, batch: int = BATCH) -> int:
@@ -48,6 +58,31 @@ def rewrap(say: Say, batch: int = BATCH) -> int:
         if not count:  # somebody else has the rest
             time.sleep(0.2)
     return done
+
+
+def drop_roots(path: Path, say: Say, *, settle: float = SETTLE) -> set[str]:
+    """Take the root keys out of use that wrap nothing any more; they are kept beside the file. Returns their names. Raises
+    TooEarly.
+
+    A process may have wrapped a new key by the old root just before the new one was there, in a transaction that is not
+    over: so nobody writes keys while it is looked whether any is left."""
+    age = time.time() - path.stat().st_mtime
+    if age < settle:
+        raise TooEarly(f"{path} was changed {age:.0f} s ago. Run this again {settle - age:.0f} s from now.")
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            cursor.execute("LOCK TABLE core_datakey IN SHARE ROW EXCLUSIVE MODE")
+            if not DataKey.objects.exclude(root=(name := kms.try_out())).exists():
+                gone = set(keyfile.KeyFile(path).keys) - {name}
+                keyfile.drop(path, gone)
+                return gone
+    except OperationalError as error:
+        raise TooEarly(
+            "Somebody is writing keys for a long time. Run this again later; nothing was dropped."
+        ) from error
+    rewrap(say)
+    return drop_roots(path, say, settle=settle)
 
 
 @transaction.atomic
@@ -69,8 +104,8 @@ def renew(say: Say, *, settle: float = SETTLE, batch: int = BATCH) -> int:
         _seal_all(say, batch)
         say(f"everything is sealed anew; {settle:.0f} s until the old keys go")
         time.sleep(settle)
-        if not remaining():
-            return _finish()
+        if (gone := _finish()) is not None:
+            return gone
 
 
 def remaining() -> int:
@@ -149,9 +184,8 @@ def _sealed_anew(row: Any, table: Table, retired: dict[UUID, str]) -> tuple[dict
             continue
         aad = field.aad(field.bound_to(row))
         try:
-            fresh[field.attname] = crypto.seal(
-                crypto.open_sealed(value.envelope, aad=aad), subject=retired[key], aad=aad
-            )
+            plain = crypto.open_sealed(value.envelope, subject=retired[key], aad=aad)
+            fresh[field.attname] = crypto.seal(plain, subject=retired[key], aad=aad)
         except crypto.Tampered:
             closed += 1
     return fresh, closed
@@ -166,12 +200,16 @@ def _guards_let_through() -> Iterator[None]:
         cursor.execute("SELECT set_config('telemed.sealing_anew', '', true)")
 
 
-def _finish() -> int:
-    """Delete the old keys. They were nobody's erasure, so they leave no tombstone."""
+def _finish() -> int | None:
+    """Delete the old keys, unless something came under them meanwhile. They were nobody's erasure, so they leave no
+    tombstone."""
     with transaction.atomic():
-        count, _ = columns.retired().delete()
+        keys = list(columns.retired().select_for_update().values_list("id", flat=True))
+        if remaining():
+            return None
+        DataKey.objects.filter(id__in=keys).delete()
     crypto.keyring.forget()
-    return count
+    return len(keys)
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ none is forgotten. One transaction reads, signs and writes: a sealer that is kil
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +39,10 @@ FLOOR = """
 SELECT coalesce(max(id), 0) FROM core_auditevent
 WHERE NOT pg_visible_in_snapshot(tx::text::xid8, pg_current_snapshot())
 """
+WAITING = """
+SELECT count(*) FROM core_auditevent WHERE at BETWEEN %(from)s AND %(to)s
+    AND id NOT IN (SELECT unnest(ids) FROM core_auditseal WHERE at >= %(from)s)
+"""
 BEGINNING = "3:3:"  # a snapshot in which nothing is visible
 
 logger = logging.getLogger("telemed.audit")
@@ -54,6 +58,11 @@ def seal(*, now: datetime) -> int:
             if _alone():
                 anchors.publish()
     return lines
+
+
+def waiting(now: datetime) -> int:
+    """Lines of the last days that no seal names though it is time: nobody seals, or somebody keeps the sealer from it."""
+    return int(_one(WAITING, {"from": now - timedelta(days=3), "to": now - proof.LAG}))
 
 
 def public_keys() -> dict[str, bytes]:
@@ -74,8 +83,8 @@ def _seal(now: datetime) -> int:
         key_id, known = crypto.keyring.for_subject(SUBJECT)
         signer, seals = _private(known.key), []
         for start in range(0, len(rows), MOST):
-            before = _next(before, rows[start : start + MOST], UUID(bytes=key_id), signer, now)
-            before.system, before.floor = system, floor
+            go_on = {"snapshot": rows[start : start + MOST][-1][2], "system": system, "floor": floor}
+            before = _next(before, rows[start : start + MOST], go_on, UUID(bytes=key_id), signer, now)
             seals.append(before)
         AuditSeal.objects.bulk_create(seals)
     return len(rows)
@@ -94,7 +103,12 @@ def _new(before: AuditSeal | None, system: str) -> tuple[list[Row], int]:
 
 
 def _next(
-    before: AuditSeal | None, rows: list[Row], key_id: UUID, signer: Ed25519PrivateKey, now: datetime
+    before: AuditSeal | None,
+    rows: list[Row],
+    go_on: dict[str, Any],
+    key_id: UUID,
+    signer: Ed25519PrivateKey,
+    now: datetime,
 ) -> AuditSeal:
     leaves = [bytes(leaf) for _, leaf, _ in rows]
     first = before.last + 1 if before else 1
@@ -102,9 +116,10 @@ def _next(
         "n": before.n + 1 if before else 1, "first": first, "last": first + len(rows) - 1, "count": len(rows),
         "ids": [pk for pk, _, _ in rows], "marks": b"".join(leaf[: proof.MARK] for leaf in leaves), "root": proof.root(leaves),
         "prev_hash": before.proof().hash if before else bytes(32), "at": now, "key": str(key_id), "public": _public(signer),
+        "version": proof.VERSION, **go_on,
     }  # fmt: skip
     signature = signer.sign(proof.Seal(**facts, signature=b"").body)
-    return AuditSeal(**facts, signature=signature, snapshot=rows[-1][2])
+    return AuditSeal(**facts, signature=signature)
 
 
 def _private(seed: bytes) -> Ed25519PrivateKey:
@@ -115,7 +130,7 @@ def _public(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes_raw()
 
 
-def _one(query: str, words: list[Any] | None = None) -> Any:
+def _one(query: str, words: list[Any] | dict[str, Any] | None = None) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query, words)
         return cursor.fetchone()[0]

@@ -1,6 +1,9 @@
 """What is left of a subject whose keys were destroyed: a row in the database, and a small file where the backups of the
 database do not go. A copy of the database that is older than the tombstone still holds the keys, so the platform does
 not start on it before the tombstones outside were replayed.
+
+Of a record that was erased while its key stays (a law protects part of it), a tombstone tells too: whoever listens to
+``replayed`` erases it again.
 """
 
 import json
@@ -13,10 +16,14 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db import transaction
+from django.dispatch import Signal
 
 from telemed.core.datakeys import DataKey, Tombstone
 
+ERASED = "erased:"  # subjects of records, whose keys may live on
+
 logger = logging.getLogger("telemed.tombstones")
+replayed = Signal()  # stone, by: of each tombstone that a copy of the database did not have
 
 
 class NotReplayed(Exception):
@@ -29,9 +36,13 @@ def bury(subject: str, *, by: UUID | None, reason: str) -> None:
     keys = list(DataKey.objects.select_for_update().filter(subject=subject).values_list("id", flat=True))
     if not keys:
         return
-    stone = Tombstone.objects.create(subject=subject, keys=keys, by_id=by, reason=reason)
+    _write(Tombstone(subject=subject, keys=keys, by_id=by, reason=reason))
     DataKey.objects.filter(id__in=keys).delete()
-    transaction.on_commit(partial(_carry_out, [stone]), robust=True)
+
+
+def erased(record: UUID, *, by: UUID | None, facts: dict[str, Any]) -> None:
+    """Write down that this record was erased. Call inside the transaction that does it."""
+    _write(Tombstone(subject=f"{ERASED}{record}", keys=[], by_id=by, reason="erasure", facts=facts))
 
 
 def carry_out(limit: int = 200) -> int:
@@ -57,26 +68,40 @@ def refuse_unless_replayed() -> None:
         )
 
 
-def replay() -> int:
-    """Destroy again what the tombstones outside say. Returns how many this copy of the database did not have."""
-    names = sorted(missing())
-    for name in names:
-        with _outside().open(name) as file:
-            _replay(json.loads(file.read()))
-    return len(names)
+def replay(*, by: Any = None) -> int:
+    """Destroy again what the tombstones outside say. Returns how many this copy of the database did not have. ``by``: who
+    restores, for what the people of that time cannot answer for because the copy does not know them."""
+    stones = [_read(name) for name in missing()]
+    # Records go first: what is looked up to erase them still opens.
+    for stone in sorted(stones, key=lambda one: (not one["subject"].startswith(ERASED), one["id"])):
+        _replay(stone, by)
+    return len(stones)
 
 
 @transaction.atomic
-def _replay(stone: dict[str, Any]) -> None:
+def _replay(stone: dict[str, Any], by: Any) -> None:
     """Keys that the subject got after it was erased stay: whoever comes back is somebody new."""
     at = datetime.fromisoformat(stone["at"])
     DataKey.objects.filter(subject=stone["subject"], created_at__lte=at).delete()
     row = Tombstone(
         id=UUID(stone["id"]), subject=stone["subject"], keys=[UUID(key) for key in stone["keys"]], outside=True,
-        by_id=UUID(stone["by"]) if stone["by"] else None, reason=stone["reason"],
+        by_id=UUID(stone["by"]) if stone["by"] else None, reason=stone["reason"], facts=stone.get("facts", {}),
     )  # fmt: skip
     row.save(force_insert=True)
     Tombstone.objects.filter(pk=row.pk).update(at=at)
+    row.at = at
+    replayed.send(Tombstone, stone=row, by=by)
+
+
+def _write(stone: Tombstone) -> None:
+    stone.save(force_insert=True)
+    transaction.on_commit(partial(_carry_out, [stone]), robust=True)
+
+
+def _read(name: str) -> dict[str, Any]:
+    with _outside().open(name) as file:
+        found: dict[str, Any] = json.loads(file.read())
+    return found
 
 
 def _carry_out(stones: list[Tombstone]) -> None:
@@ -94,6 +119,7 @@ def _written(stone: Tombstone) -> bytes:
     facts = {
         "id": str(stone.id), "subject": stone.subject, "keys": [str(key) for key in stone.keys], "at": stone.at.isoformat(),
         "by": str(stone.by_id) if stone.by_id else None, "reason": stone.reason,
+        "facts": stone.facts,
     }  # fmt: skip
     return json.dumps(facts).encode()
 

@@ -216,7 +216,7 @@ def test_pictures_are_gone_thirty_days_after_the_decision_and_so_is_their_key(
     assert (kept.document, kept.selfie, StoredFile.objects.count()) == (None, None, 2)
     assert not DataKey.objects.filter(subject=check.pictures).exists()
     with pytest.raises(crypto.Tampered):
-        crypto.open_sealed(sealed, aad=b"whatever was kept of it")
+        crypto.open_sealed(sealed, subject=check.pictures, aad=b"whatever was kept of it")
     assert (check.name, identity.level(amira.user_id, time.now)) == ("Amira Osman", 1)
     assert AuditEvent.objects.filter(action="delete", entity="accounts.identitypicture").count() == 1
 

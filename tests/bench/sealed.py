@@ -63,21 +63,15 @@ class Sealed(Row):
 def field() -> Iterator[Figure]:
     """One row fetched and read, one row changed and saved; and the bare cipher on the same words."""
     _fill()
-    key = AESGCM(secrets.token_bytes(32))
-    nonce, plain = secrets.token_bytes(12), WORDS.encode()
-    envelope = key.encrypt(nonce, plain, b"place")
-    bare = {
-        "read": min(_timed(lambda: key.decrypt(nonce, envelope, b"place"), 5000) for _ in range(ROUNDS)),
-        "write": min(_timed(lambda: key.encrypt(nonce, plain, b"place"), 5000) for _ in range(ROUNDS)),
-    }
+    bare = _bare()
     for name, work in (("read", _read), ("write", _write)):
         sealed, twin = _turns(work(Sealed), work(Plain))
         of = f"plain column, bare AES-256-GCM {bare[name]:.1f} us:"
-        yield ratio(f"encrypted-field {name}", sealed, twin, 1.3, unit="us", of=of)
+        yield ratio(f"encrypted-field {name}", sealed, twin, 1.15, unit="us", of=of)
     sealed, twin = _turns(_values(Sealed), _values(Plain), times=40, timed=_timed)
     added = [(ours - theirs) / (3 * ROWS) for ours, theirs in zip(sealed, twin, strict=True)]
     of = "bare AES-256-GCM decrypt of the same words:"
-    yield ratio("encrypted-field added", added, [bare["read"]] * ROUNDS, 8.0, unit="us a value", of=of)
+    yield ratio("encrypted-field added", added, [bare["read"]] * ROUNDS, 6.0, unit="us a value", of=of)
 
 
 def page(env: dict[str, str]) -> Iterator[Figure]:
@@ -88,7 +82,9 @@ def page(env: dict[str, str]) -> Iterator[Figure]:
     with serve(UVICORN, OURS, bench) as ours:
         patient, servers = visitor(ours.port, people["patient"]), _servers(ours, env)
         costs = _rounds([Page("/sealed-rows/", patient, servers), Page("/plain-rows/", patient, servers)])
-    yield ratio("encrypted-page", costs[0], costs[1], 1.3, unit="ms", of="the same page of plain rows:")
+    limit = _bare()["read"] * 3 * ROWS / 1000
+    of = f"the same page of plain rows (bare AES-256-GCM of its {3 * ROWS} values {limit:.2f} ms):"
+    yield ratio("encrypted-page", costs[0], costs[1], 1.3, unit="ms", of=of)
 
 
 def file() -> Iterator[Figure]:
@@ -129,6 +125,17 @@ def file() -> Iterator[Figure]:
 
 
 GOALS = {"upload": 4.0, "download": 4.0}
+
+
+def _bare() -> dict[str, float]:
+    """Microseconds that the cipher alone needs for one value."""
+    key, nonce, plain = AESGCM(secrets.token_bytes(32)), secrets.token_bytes(12), WORDS.encode()
+    envelope = key.encrypt(nonce, plain, b"place")
+    works: dict[str, Callable[[], Any]] = {
+        "read": lambda: key.decrypt(nonce, envelope, b"place"),
+        "write": lambda: key.encrypt(nonce, plain, b"place"),
+    }
+    return {name: min(_timed(work, 5000) for _ in range(ROUNDS)) for name, work in works.items()}
 
 
 def _fill() -> None:

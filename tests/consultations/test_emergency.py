@@ -90,7 +90,6 @@ def test_prescriptions_are_read_as_sentences(
         name="x",
         content_type="application/pdf",
         size=1,
-        sha256=b"",
         key=b"",
         created_at=now,
     )

@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
+from doctors.models import Doctor
+from patients.actions import erasure, requests, sharing
 from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core import backups, boot, crypto, files, keyed, kms, tombstones
@@ -58,14 +61,30 @@ class Elsewhere:
 
     def name_of(self, patient: Patient) -> str:
         """What can be read of a patient there."""
-        script = (
-            "import django; django.setup()\n"
+        return self.said(
             "from patients.models import Patient\nfrom telemed.core import crypto\nfrom telemed.core.origin import origin\n"
             f"row = Patient.objects.get(pk='{patient.pk}')\n"
             "try:\n with origin('test'): print(row.name)\nexcept crypto.Tampered: print('unreadable')\n"
         )
+
+    def seen_by(self, doctor: Doctor, patient: Patient) -> tuple[int, bool]:
+        """What the doctor gets who asks for the record, and whether a birth date is kept in it."""
+        found = self.said(
+            "from django.test import Client\nfrom patients.models import Patient\nfrom telemed.accounts.models import User\n"
+            "client = Client(headers={'host': 'localhost'})\n"
+            f"user = User.objects.get(pk='{doctor.user_id}')\n"
+            "client.force_login(user, backend='telemed.accounts.backends.Password')\n"
+            f"answer = client.get('/clinic/patients/{patient.pk}/')\n"
+            f"print(answer.status_code, Patient.objects.get(pk='{patient.pk}').__dict__['birth_date'] is not None)\n"
+        )
+        status, born = found.splitlines()[-1].split()
+        return int(status), born == "True"
+
+    def said(self, script: str) -> str:
         self.env["DJANGO_SETTINGS_MODULE"] = "telemed.settings"
-        return self.run("-c", script).stdout.strip()
+        answer = self.run("-c", f"import django; django.setup()\n{script}")
+        assert answer.returncode == 0, answer.stderr[-2000:]
+        return answer.stdout.strip()
 
     def starts(self) -> tuple[int, str]:
         """Does the web server start? Asked the way uvicorn asks."""
@@ -99,6 +118,62 @@ def test_who_is_erased_after_a_backup_stays_erased_when_it_is_restored(
     assert "1 erasures since then were done again" in done.stdout, done.stderr
     assert [elsewhere.name_of(amira), elsewhere.name_of(mateo)] == ["unreadable", "Mateo Silva"]
     assert elsewhere.starts() == (0, "lifespan.startup.complete")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_record_that_was_erased_after_a_backup_is_erased_again_when_it_is_restored(
+    ledger: Path, admin: User, amira: Patient, karim: Patient, mateo: Patient, lina: Doctor, empty_database: str,
+    settings: Settings, tmp_path: Path, now: datetime,
+) -> None:  # fmt: skip
+    """Of both the law keeps a part, under keys that live on; Karim has no account, so no key of his was destroyed."""
+    people, path = (amira, karim, mateo), tmp_path / "day.backup"
+    for who in people:
+        sharing.grant(
+            who,
+            user_id=lina.user_id,
+            scope="record",
+            source_id=uuid4(),
+            by=None,
+            now=now,
+            expires_at=now + timedelta(days=3650),
+        )
+    call_command("backup", str(path), by="admin@example.com", stdout=StringIO())
+    for who in (karim, amira):
+        asked = requests.open("erasure", who, "Delete everything", by=cast.user_of(amira), now=now)
+        erasure.carry_out(who, request=asked, by=admin, now=now)
+    elsewhere = Elsewhere(settings, empty_database, ledger)
+    done = elsewhere.manage("restore", str(path), "--by", "admin@example.com")
+    assert done.returncode == 0, done.stderr
+    assert [elsewhere.seen_by(lina, who) for who in people] == [(404, False), (404, False), (200, True)]
+    assert [elsewhere.name_of(who) for who in people] == ["Deleted account", "Deleted account", "Mateo Silva"]
+    kept = "from patients.models import Limit\nprint(*sorted(str(row.patient_id) for row in Limit.objects.filter(kind='erased')))"
+    assert elsewhere.said(kept).split() == sorted([str(amira.pk), str(karim.pk)])
+    assert elsewhere.starts() == (0, "lifespan.startup.complete")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_restore_says_which_files_are_missing_or_changed_and_takes_them_from_the_copy(
+    ledger: Path, admin: User, amira: Patient, empty_database: str, settings: Settings, tmp_path: Path, now: datetime
+) -> None:
+    rows = [
+        files.save(b"scan", owner=f"patient:{amira.pk}", purpose="t", name="n", content_type="text/plain", now=now)
+        for _ in range(3)
+    ]
+    beside, path = tmp_path / "beside", tmp_path / "day.backup"
+    call_command("backup", str(path), files=beside, by="admin@example.com", stdout=StringIO())
+    whole, changed, gone = (Path(default_storage.path(f"{row.pk.hex[-2:]}/{row.pk.hex}")) for row in rows)
+    changed.write_bytes(bytes([changed.read_bytes()[0] ^ 1]) + changed.read_bytes()[1:])
+    gone.unlink()
+    elsewhere = Elsewhere(settings, empty_database, ledger)
+    done = elsewhere.manage("restore", str(path), "--by", "admin@example.com")
+    assert sorted(line for line in done.stdout.splitlines() if line.startswith("the stored file")) == sorted([
+        f"the stored file {rows[1].pk} was changed", f"the stored file {rows[2].pk} is gone",
+    ])  # fmt: skip
+    assert "2 stored files are missing or changed" in done.stdout
+    assert backups.missing_files(beside) == {}
+    assert [b"".join(files.read(row)) for row in rows] == [b"scan"] * 3
+    assert [b"scan" in place.read_bytes() for place in beside.rglob("*") if place.is_file()] == [False] * 3
+    assert whole.exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -229,5 +304,5 @@ def test_a_replay_leaves_the_keys_of_somebody_who_came_back(ledger: Path, amira:
         boot.check()
     assert tombstones.replay() == 1
     crypto.keyring.forget()
-    assert crypto.open_sealed(again, aad=b"") == b"new"
+    assert crypto.open_sealed(again, subject=subject, aad=b"") == b"new"
     boot.check()

@@ -1,5 +1,6 @@
 """Encryption at rest: what is stored cannot be read, moved or changed."""
 
+import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,30 @@ def test_a_value_cannot_be_moved_to_another_row_or_field(amira: Patient, mateo: 
         _ = Patient.objects.get(pk=amira.pk).sex
 
 
+def test_a_row_cannot_be_given_to_another_patient(amira: Patient, mateo: Patient, now: datetime) -> None:
+    row = Allergy.objects.get(patient=amira)
+    paper = files.save(
+        b"secret", owner=f"patient:{amira.pk}", purpose="t", name="n", content_type="text/plain", now=now
+    )
+    Allergy.objects.filter(pk=row.pk).update(patient=mateo)
+    StoredFile.objects.filter(pk=paper.pk).update(owner=f"patient:{mateo.pk}")
+    with pytest.raises(crypto.Tampered, match="belongs to somebody else"):
+        _ = Allergy.objects.get(pk=row.pk).substance
+    with pytest.raises(crypto.Tampered, match="belongs to somebody else"):
+        b"".join(files.read(StoredFile.objects.get(pk=paper.pk)))
+
+
+def test_the_hash_of_a_file_tells_nobody_who_has_the_same(amira: Patient, mateo: Patient, now: datetime) -> None:
+    one, two = (
+        files.save(b"leaflet", owner=f"patient:{who.pk}", purpose="t", name="n", content_type="text/plain", now=now)
+        for who in (amira, mateo)
+    )
+    stored = {bytes(row.sealed_sha256 or b"") for row in StoredFile.objects.all()}
+    assert len(stored) == 2
+    assert hashlib.sha256(b"leaflet").digest() not in stored
+    assert (files.fault_of(one), files.fault_of(two)) == ("", "")
+
+
 def test_a_destroyed_key_destroys_what_it_sealed_and_nothing_else(amira: Patient, mateo: Patient) -> None:
     DataKey.objects.filter(subject=f"patient:{amira.pk}").delete()
     crypto.keyring.forget()
@@ -76,7 +101,7 @@ def test_a_key_made_in_a_rolled_back_transaction_is_not_used_again(db: None) -> 
         raise Back
     sealed = crypto.seal(b"y", subject="patient:ghost", aad=b"")
     crypto.keyring.forget()
-    assert crypto.open_sealed(sealed, aad=b"") == b"y"
+    assert crypto.open_sealed(sealed, subject="patient:ghost", aad=b"") == b"y"
 
 
 def test_encrypted_fields_refuse_what_would_leak_or_corrupt(amira: Patient) -> None:

@@ -1,6 +1,7 @@
 """Fail closed: what does not open is never shown, is written down, and the person reads a calm sentence."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from consultations.models import Appointment
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.models import User
-from telemed.core import crypto, kms
+from telemed.core import crypto, inventory, kms
 from telemed.core.models import AuditEvent, DataKey
 from tests.conftest import Browse
 from tests.consultations import desk_kit
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def spoil(table: str, column: str, pk: Any) -> None:
@@ -62,6 +65,25 @@ def test_the_api_answers_with_a_problem_and_a_stable_code(
 def test_somebody_elses_tampered_value_breaks_no_page_of_mine(amira: Patient, mateo: Patient, browse: Browse) -> None:
     spoil("patients_patient", "name", amira.pk)
     assert browse(mateo.user).get("/record/").status_code == 200
+
+
+def test_one_spoiled_key_closes_one_record_and_is_in_the_log(
+    amira: Patient, mateo: Patient, admin: User, browse: Browse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = DataKey.objects.get(subject=f"patient:{amira.pk}")
+    spoil("core_datakey", "wrapped", key.pk)
+    crypto.keyring.forget()
+    list(Patient.objects.all())  # both rows were read; only Mateo's is opened
+    assert browse(mateo.user).get("/record/").status_code == 200
+    assert browse(amira.user).get("/record/").status_code == 500
+    assert browse(mateo.user).get("/record/").status_code == 200
+    assert [(line.entity, line.entity_id) for line in AuditEvent.objects.filter(outcome="tampered")] == [
+        ("core.datakey.wrapped", str(key.pk))
+    ]
+    with pytest.raises(CommandError, match="8 do not open, 0 were erased"):
+        call_command("verify_encryption", by="admin@example.com")
+    said = f"patients.patient.name of row {amira.pk}: the data key of patient:{amira.pk} was not wrapped by"
+    assert said in capsys.readouterr().out
 
 
 def test_a_tampered_file_is_said_before_a_byte_is_sent(
@@ -120,6 +142,19 @@ def test_verification_tells_erased_from_damaged(
         call_command("verify_encryption", by="admin@example.com")
 
 
+def test_every_kind_of_subject_has_a_row_in_the_inventory() -> None:
+    """Found in the sources: what subjects are made of, and what belongs to nobody."""
+    pattern = re.compile(r"""(?:owner=|subject=|return |destroy\(|= )f?"([a-z]+):(?:\{|")""")
+    found = {
+        kind
+        for app in ("telemed", "patients", "doctors", "consultations", "billing", "adminops")
+        for path in (ROOT / app).rglob("*.py")
+        if "Encrypted" in (text := path.read_text()) or "crypto" in text or "StoredFile" in text or "files.save" in text
+        for kind in pattern.findall(text)
+    }
+    assert found - {"blind"} | {"house"} == set(inventory.KINDS)  # "blind:" is how labels of indexes begin
+
+
 def test_the_inventory_names_every_key_and_every_field(
     amira: Patient, admin: User, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,5 +172,9 @@ def test_the_inventory_names_every_key_and_every_field(
         0,
         0,
     )
+    row = {key["name"]: (key["algorithm"], key["protects"]) for key in facts["keys"]}
+    assert row["data seal"][0] == "Ed25519"
+    assert "signs the access log" in row["data seal"][1]
+    assert row["frames"][0] == "AES-256-GCM"
     patients = next(key for key in facts["keys"] if key["name"] == "data patient")
     assert (patients["count"], patients["retired"]) == (1, 0)

@@ -74,7 +74,7 @@ def test_a_root_key_that_nobody_knows_is_named(root: kms.Roots) -> None:
 def test_the_platform_works_with_every_root_key(root: kms.Roots) -> None:
     sealed = crypto.seal(b"penicillin", subject="patient:x", aad=b"here")
     crypto.keyring.forget()
-    assert crypto.open_sealed(sealed, aad=b"here") == b"penicillin"
+    assert crypto.open_sealed(sealed, subject="patient:x", aad=b"here") == b"penicillin"
     assert root.knows(DataKey.objects.get(subject="patient:x").root)
 
 

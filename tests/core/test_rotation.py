@@ -2,15 +2,18 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time as wall
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from django.conf import settings as settings_of_the_run
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, connections, transaction
 from django.test import Client
@@ -27,11 +30,14 @@ from telemed.core.kms import keyfile
 from telemed.core.models import AuditEvent, DataKey, StoredFile
 from telemed.core.origin import origin
 from tests import cast
+from tests.conftest import NOW
 from tests.consultations import desk_kit
 from tests.consultations.test_prescribing import code_of
 from tests.core.conftest import keys_at
 
 SECONDS = 3.0  # of traffic
+REMEMBERS = 6.0  # seconds for which the other process holds a key
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def quiet(line: str) -> None:
@@ -40,6 +46,12 @@ def quiet(line: str) -> None:
 
 def renew() -> int:
     return rotation.renew(quiet, settle=0)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other process seals here, so commands need not wait for one."""
+    monkeypatch.setattr(rotation, "LEAST", 0.0)
 
 
 class Traffic:
@@ -162,6 +174,7 @@ def test_a_value_of_every_kind_is_sealed_anew(visit: Appointment, admin: User, n
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("hasty")
 def test_lookups_find_what_was_hashed_before_and_after_until_the_old_key_is_dropped(
     visit: Appointment, admin: User, now: datetime, client: Client
 ) -> None:
@@ -190,6 +203,7 @@ def by_address() -> list[Patient]:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("hasty")
 def test_new_keys_of_both_kinds_keep_everybody_findable_and_readable(amira: Patient, admin: User) -> None:
     label, invited = "blind:accounts.user.email", User.objects.create_user(email="early@example.com")
     before = User.objects.values_list("email_index", flat=True).get(pk=invited.pk)
@@ -207,6 +221,7 @@ def test_new_keys_of_both_kinds_keep_everybody_findable_and_readable(amira: Pati
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("hasty")
 def test_the_old_key_of_a_blind_index_stays_while_a_value_does_not_open(amira: Patient, admin: User) -> None:
     label = "blind:accounts.user.email"
     call_command("rotate_keys", "index", label, by="admin@example.com", stdout=StringIO())
@@ -273,6 +288,7 @@ def test_an_old_key_stays_while_a_value_under_it_does_not_open(amira: Patient, m
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("hasty")
 def test_the_commands_name_somebody_who_answers_and_leave_a_line(admin: User, amira: Patient) -> None:
     with pytest.raises(CommandError, match="nobody of the staff"):
         call_command("rotate_keys", "data", by="amira@example.com")
@@ -287,19 +303,158 @@ def test_the_commands_name_somebody_who_answers_and_leave_a_line(admin: User, am
     assert [(line.entity, line.actor_id) for line in lines] == [("core.datakey", admin.pk), ("core.rootkey", admin.pk)]
 
 
-@pytest.mark.django_db
-def test_a_new_root_key_replaces_the_old_one_in_the_file(
-    settings: Settings, tmp_path: Path, admin: User, amira: Patient
-) -> None:
+def rotate_root(**options: Any) -> str:
+    out = StringIO()
+    call_command("rotate_keys", "root", by="admin@example.com", stdout=out, **options)
+    return out.getvalue()
+
+
+def aged(path: Path) -> None:
+    """The file was changed long ago."""
+    os.utime(path, (wall.time() - rotation.SETTLE - 1,) * 2)
+
+
+@pytest.fixture
+def roots(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """A file of root keys of this test alone."""
     path = tmp_path / "root.key"
     path.write_text(Path(settings.KMS_URL.removeprefix("file://")).read_text())
     with keys_at(settings, f"file://{path}"):
-        (old,) = keyfile.KeyFile(path).keys
-        call_command("rotate_keys", "root", by="admin@example.com", new=True, drop_old=True, stdout=StringIO())
-        (new,) = keyfile.KeyFile(path).keys
-        assert (new == old, set(DataKey.objects.values_list("root", flat=True))) == (False, {new})
+        yield path
+
+
+@pytest.mark.django_db
+def test_a_new_root_key_replaces_the_old_one_in_three_steps(roots: Path, admin: User, amira: Patient) -> None:
+    (old,) = keyfile.KeyFile(roots).keys
+    with pytest.raises(CommandError, match="run them one by one"):
+        rotate_root(new=True, drop_old=True)
+    rotate_root(new=True)
+    new = kms.try_out()
+    assert set(DataKey.objects.values_list("root", flat=True)) == {new}
+    with pytest.raises(CommandError, match=r"was changed \d s ago\. Run this again"):
+        rotate_root(drop_old=True)
+    assert list(keyfile.KeyFile(roots).keys) == [new, old]
+    aged(roots)
+    assert f"moved from {roots} to {roots}.old: {old}" in rotate_root(drop_old=True)
+    assert (list(keyfile.KeyFile(roots).keys), list(keyfile.KeyFile(keyfile.dropped(roots)).keys)) == ([new], [old])
+    assert keyfile.dropped(roots).stat().st_mode & 0o777 == 0o600
+    crypto.keyring.forget()
+    assert Patient.objects.get(pk=amira.pk).name == "Amira Osman"
+    assert f"{old}: gone for good" in rotate_root(old_backups_are_lost=True)
+    assert not keyfile.dropped(roots).exists()
+    with pytest.raises(CommandError, match="--drop-old comes first"):
+        rotate_root(old_backups_are_lost=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_patient_whose_key_was_wrapped_by_the_old_root_and_is_not_committed_yet_is_not_lost(
+    roots: Path, admin: User
+) -> None:
+    """The transaction began before the rewrap and ends after somebody asked to drop the old root."""
+    made, go = threading.Event(), threading.Event()
+
+    def register() -> None:
+        with origin("test"), transaction.atomic():
+            cast.patient("late@example.com", "Late Osman", now=NOW)
+            made.set()
+            go.wait(20)
+        connections.close_all()
+
+    thread = threading.Thread(target=register)
+    thread.start()
+    assert made.wait(20)
+    rotate_root(new=True)
+    aged(roots)
+    timer = threading.Timer(1.0, go.set)
+    timer.start()
+    rotate_root(drop_old=True)
+    thread.join(20)
+    crypto.keyring.forget()
+    assert [row.name for row in Patient.objects.all()] == ["Late Osman"]
+    assert len(keyfile.KeyFile(roots).keys) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("level", [("root",), ("data",), ("index", "test")], ids=lambda words: words[0])
+def test_old_keys_do_not_go_while_other_processes_may_seal_with_them(admin: User, level: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match="--settle must be 120 or more"):
+        call_command("rotate_keys", *level, by="admin@example.com", settle=119)
+
+
+@pytest.mark.django_db
+def test_what_came_under_an_old_key_in_the_last_moment_is_sealed_anew_before_it_goes(
+    amira: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, late = rotation._finish, iter([True])
+
+    def just_before() -> int | None:
+        if next(late, False):
+            key = columns.retired().get(subject=f"patient:{amira.pk}")
+            crypto.keyring._remember(key)
+            crypto.keyring._settle(key.subject, key.id.bytes)
+            row = Patient.objects.get(pk=amira.pk)
+            row.sex = "unknown"
+            row.save()
+            assert rotation.remaining() == 1
+            crypto.keyring.forget()
+        return finish()
+
+    monkeypatch.setattr(rotation, "_finish", just_before)
+    renew()
+    assert Patient.objects.get(pk=amira.pk).sex == "unknown"
+
+
+WRITER = """
+import sys, time
+import django; django.setup()
+from patients.models import Patient
+from telemed.core import crypto
+from telemed.core.origin import origin
+crypto.CACHE_SECONDS = {remembers}
+until = time.monotonic() + {seconds}
+with origin("test"):
+    while time.monotonic() < until:
+        row = Patient.objects.only("id", "emergency_contact").get(pk="{pk}")
+        row.emergency_contact = {{"name": "Sam", "phone": "+447400123456", "relation": "friend"}}
+        row.save(update_fields=["emergency_contact"])
+        print(".", end="", flush=True)
+        time.sleep(0.8)  # long enough for a hasty rotation to see nothing of it
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("settle", "lost"), [(REMEMBERS + 1.0, False), (0.0, True)], ids=["it waits", "it does not"])
+def test_another_process_that_still_holds_an_old_key_loses_nothing_because_the_rotation_waits(
+    amira: Patient, settings: Settings, settle: float, lost: bool
+) -> None:
+    """It writes all the time, under the key in its memory. Without the wait its words would be under a key that is gone."""
+    script = WRITER.format(remembers=REMEMBERS, seconds=REMEMBERS * 2, pk=amira.pk)
+    env = {
+        **os.environ, "DATABASE_URL": url_of_this_database(), "KMS_URL": settings.KMS_URL, "TELEMED_MODE": "demo",
+        "DJANGO_SETTINGS_MODULE": "telemed.settings",
+    }  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=env, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        assert writer.stdout.read(1) == b"."  # the key is in its memory now
+        renew_after(settle)
         crypto.keyring.forget()
-        assert Patient.objects.get(pk=amira.pk).name == "Amira Osman"
+        try:
+            contact = Patient.objects.get(pk=amira.pk).emergency_contact["name"]
+        except crypto.Tampered:
+            contact = None
+        written = len(writer.stdout.read())
+    assert (contact, written > 2) == (None if lost else "Sam", True)
+
+
+def renew_after(settle: float) -> None:
+    """The old keys go, and whoever still holds one writes once more."""
+    rotation.renew(quiet, settle=settle)
+    wall.sleep(1.2)
+
+
+def url_of_this_database() -> str:
+    base = str(settings_of_the_run.DATABASE_URL).partition("?")
+    return f"{base[0].rpartition('/')[0]}/{connection.settings_dict['NAME']}{base[1]}{base[2]}"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -21,11 +22,14 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
+from adminops.subscribers import tell_the_head
+from patients.models import Patient
 from telemed.accounts.models import User
-from telemed.core import anchors, audit, clock, crypto, proof, sealing
+from telemed.core import anchors, audit, clock, crypto, proof, rotation, sealing
 from telemed.core.datakeys import DataKey
 from telemed.core.models import AuditEvent, AuditSeal
-from tests import tampering
+from telemed.notifications.models import Message
+from tests import cast, tampering
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROOF = ROOT / "telemed" / "core" / "proof.py"
@@ -38,8 +42,8 @@ def _guards(transactional_db: None) -> Iterator[None]:
     with tampering.unguarded():
         pass
     yield
-    tampering.run("ALTER TABLE core_auditevent DISABLE TRIGGER audit_no_truncate")
-    tampering.run("ALTER TABLE core_auditseal DISABLE TRIGGER seal_no_truncate")
+    tampering.run("DROP TRIGGER IF EXISTS audit_append_only ON core_event")
+    tampering.mend()
 
 
 def test_lines_are_numbered_without_gaps_and_verify() -> None:
@@ -91,8 +95,53 @@ def test_guards_hold_in_a_replication_session_and_a_guard_that_is_off_is_found()
             cursor.execute("DELETE FROM core_auditevent")
         cursor.execute("RESET session_replication_role")
         cursor.execute("ALTER TABLE core_auditevent DISABLE TRIGGER audit_append_only")
-    assert [fault.what for fault in log.verdict().faults] == ["the guard audit_append_only of core_auditevent is off"]
+    assert [fault.what for fault in log.verdict().faults] == [
+        "the guard audit_append_only of core_auditevent is off or changed"
+    ]
     tampering.run("ALTER TABLE core_auditevent ENABLE ALWAYS TRIGGER audit_append_only")
+
+
+def sealed(byte: str) -> str:
+    """What the switch of the other guards takes for an envelope."""
+    return r"\x01" + byte * 60
+
+
+def test_no_session_opens_the_guards_of_the_log_its_seals_and_tombstones(amira: Patient) -> None:
+    """The switch under which values are sealed anew is not theirs."""
+    tampering.fresh()
+    crypto.destroy(f"patient:{amira.pk}")
+    statements = [
+        f"UPDATE core_auditevent SET canonical = '{sealed('ab')}'::bytea",
+        f"UPDATE core_auditseal SET marks = '{sealed('ab')}'::bytea",
+        "UPDATE core_tombstone SET reason = 'x'",
+        "TRUNCATE core_tombstone",
+    ]
+    with tampering.unguarded():  # lines that look like something sealed
+        tampering.run(f"UPDATE core_auditevent SET canonical = '{sealed('cd')}'::bytea")
+        tampering.run(f"UPDATE core_auditseal SET marks = '{sealed('cd')}'::bytea")
+    with rotation._guards_let_through(), connection.cursor() as cursor:
+        for words in statements:
+            with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+                cursor.execute(words)
+
+
+def test_seals_of_before_verify_as_they_did() -> None:
+    """Version 1 did not sign what the sealer goes on from."""
+    with patch.object(proof, "VERSION", 1):
+        log = tampering.fresh()
+    assert {row.version for row in AuditSeal.objects.all()} == {1}
+    log.write()
+    assert (AuditSeal.objects.latest("n").version, log.verdict().faults) == (2, [])
+
+
+def test_the_daily_mail_says_that_lines_wait_too_long() -> None:
+    log = tampering.fresh()
+    boss = cast.staff("privacy@example.com", "compliance", name="Petra Privacy")
+    tell_the_head(log.now)
+    tampering.keep_the_sealer_waiting(log)
+    tell_the_head(log.now + timedelta(days=1))
+    bodies = [row.body for row in Message.objects.filter(user=boss, kind="audit.head", channel="email").order_by("id")]
+    assert [body.startswith("3 lines were not sealed in time.") for body in bodies] == [False, True]
 
 
 def test_a_transaction_that_ends_late_is_sealed_late_and_once() -> None:
@@ -122,9 +171,9 @@ def test_a_transaction_that_ends_late_is_sealed_late_and_once() -> None:
 
 def test_sealing_goes_on_after_a_restore_into_a_new_cluster() -> None:
     """Transactions are counted anew there: nothing is sealed twice, nothing is left out."""
-    log = tampering.fresh()
+    with patch.object(sealing, "SYSTEM", "SELECT 'another'"):
+        log = tampering.fresh()
     with tampering.unguarded():
-        tampering.run("UPDATE core_auditseal SET system = 'another', snapshot = '900000000:900000000:'")
         tampering.run("UPDATE core_auditevent SET tx = 900000000 + id")
         AuditSeal.objects.filter(n=6).delete()  # the copy was made before these were sealed
     log.heads.pop()

@@ -17,7 +17,7 @@ from telemed.core.fields import EncryptedBytesField, EncryptedDateField, Encrypt
 from telemed.core.ids import uuid7
 from telemed.core.models import StoredFile
 
-FLIPS, SWAPS = 60, 4
+FLIPS, SWAPS = 60, 5
 FIELDS = [(table.label, field) for table in columns.tables() for field in table.fields]
 
 
@@ -65,17 +65,18 @@ def test_there_is_something_to_try() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("field", [pytest.param(field, id=f"{label}.{field.name}") for label, field in FIELDS])
 def test_a_changed_or_moved_value_is_refused(field: EncryptedField, settings: Settings) -> None:
-    row, value = uuid7(), sample(field)
-    envelope = crypto.seal(type(field).pack(value), subject="patient:amira", aad=field.aad(row))
-    assert field.open(Sealed(envelope), row) == value
-    flips = sum(refused(lambda bad=bad: field.open(Sealed(bad), row)) for bad in flipped(envelope))  # type: ignore[misc]
+    row, value, owner = uuid7(), sample(field), "patient:amira"
+    envelope = crypto.seal(type(field).pack(value), subject=owner, aad=field.aad(row))
+    assert field.open(Sealed(envelope), row, owner) == value
+    flips = sum(refused(lambda bad=bad: field.open(Sealed(bad), row, owner)) for bad in flipped(envelope))  # type: ignore[misc]
     swaps = [
-        refused(lambda: field.open(Sealed(envelope), uuid7())),
-        refused(lambda: other(field, same_model=True).open(Sealed(envelope), row)),
-        refused(lambda: other(field, same_model=False).open(Sealed(envelope), row)),
+        refused(lambda: field.open(Sealed(envelope), uuid7(), owner)),
+        refused(lambda: other(field, same_model=True).open(Sealed(envelope), row, owner)),
+        refused(lambda: other(field, same_model=False).open(Sealed(envelope), row, owner)),
+        refused(lambda: field.open(Sealed(envelope), row, "patient:mateo")),
     ]
     settings.TENANT = "elsewhere"
-    swaps.append(refused(lambda: field.open(Sealed(envelope), row)))
+    swaps.append(refused(lambda: field.open(Sealed(envelope), row, owner)))
     _count(flips=flips, swaps=sum(swaps))
     assert (flips, swaps) == (FLIPS, [True] * SWAPS)
 

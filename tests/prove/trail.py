@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.figures import Figure, count
 
-KINDS = 8
+KINDS = 12
 TESTS = "tests/core/test_sealing.py"
 WALK = ("-m", "telemed.embedded", "--throwaway", "--", sys.executable, "-m", "pytest", "-q", TESTS, "-k", "bent")
 

@@ -59,9 +59,19 @@ def add(path: Path) -> str:
 
 
 def drop(path: Path, names: set[str]) -> None:
-    """Take keys out for good. What is still wrapped by them is lost; the caller has looked."""
-    lines = [line for line in path.read_text().splitlines() if line.strip() and line.split()[0] not in names]
-    _replace(path, "".join(f"{line}\n" for line in lines))
+    """Take keys out of use. They are kept in a file beside this one, so that a line can be put back."""
+    if not names:
+        return
+    lines = [f"{line}\n" for line in path.read_text().splitlines() if line.strip()]
+    out = [line for line in lines if line.split()[0] in names]
+    beside = dropped(path)
+    _replace(beside, (beside.read_text() if beside.exists() else "") + "".join(out))
+    _replace(path, "".join(line for line in lines if line not in out))
+
+
+def dropped(path: Path) -> Path:
+    """Where the keys are that were taken out of use."""
+    return path.with_name(f"{path.name}.old")
 
 
 def _line() -> str:

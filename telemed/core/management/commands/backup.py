@@ -16,6 +16,9 @@ class Command(Attended):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path, help="a folder gets a file named after the time")
+        parser.add_argument(
+            "--files", type=Path, metavar="FOLDER", help="copy the stored files there too, encrypted as they are"
+        )
 
     def work(self, *, by: Any, **options: Any) -> str:
         path, now = options["file"], clock.now()
@@ -27,7 +30,8 @@ class Command(Attended):
             pass
         try:
             head = backups.write(path, now=now)
+            files = f" {backups.copy_files(folder)} files are in {folder}." if (folder := options["files"]) else ""
         except (backups.Failed, OSError) as error:
             raise CommandError(str(error)) from error
         audit.record("export", "core.backup", head.id, by=by, purpose="HOPERAT")
-        return f"{path}: {path.stat().st_size} bytes, read back whole; its key is wrapped by {head.root}."
+        return f"{path}: {path.stat().st_size} bytes, read back whole; its key is wrapped by {head.root}.{files}"

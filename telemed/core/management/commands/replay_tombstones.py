@@ -11,6 +11,6 @@ class Command(Attended):
     requires_system_checks: list[str] = []
 
     def work(self, *, by: Any, **options: Any) -> str:
-        count = tombstones.replay()
+        count = tombstones.replay(by=by)
         audit.record("delete", "core.datakey", "tombstones", by=by, purpose="HOPERAT", outcome="replayed")
         return f"{count} erasures were done again."
