@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0012_members"), ("adminops", "0005_private")]
+    dependencies = [("accounts", "0014_members"), ("adminops", "0005_private")]
     operations = [
         migrations.AlterField(
             model_name="approval",

@@ -20,7 +20,7 @@ def enabled(how: str) -> list[str]:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("patients", "0007_seen"), ("core", "0008_guards_without_a_switch")]
+    dependencies = [("patients", "0008_who_decides_about_a_child"), ("core", "0008_guards_without_a_switch")]
     operations = [
         migrations.RunSQL(
             DISCLOSURE.format(function="telemed_forbid_but_sealing_anew"), DISCLOSURE.format(function="telemed_forbid")

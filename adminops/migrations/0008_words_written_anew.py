@@ -9,7 +9,7 @@ WRITE_ANEW = (
 class Migration(migrations.Migration):
     atomic = False  # nothing is written anew inside a transaction
     dependencies = [
-        ("adminops", "0006_words_of_staff"),
+        ("adminops", "0007_words_of_staff"),
     ]
 
     operations = [migrations.RunSQL(WRITE_ANEW, migrations.RunSQL.noop)]

@@ -12,5 +12,5 @@ def settle(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0011_seen")]
+    dependencies = [("accounts", "0013_codes_by_time")]
     operations = [migrations.RunPython(settle, migrations.RunPython.noop)]

@@ -14,8 +14,8 @@ def seal(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("adminops", "0005_private"),
-        ("accounts", "0012_words_of_staff"),
+        ("adminops", "0006_clinics_by_two"),
+        ("accounts", "0015_words_of_staff"),
     ]
 
     operations = [

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consultations", "0006_keys")]
+    dependencies = [("consultations", "0007_hidden_by")]
 
     operations = [
         migrations.AddField("participant", "seen_at", models.DateTimeField(null=True)),

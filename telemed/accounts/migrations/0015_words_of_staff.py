@@ -23,7 +23,7 @@ def seal(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0011_seen"),
+        ("accounts", "0014_members"),
         ("core", "0007_trail"),
     ]
 
