@@ -15,7 +15,7 @@ from consultations.models import Appointment
 from doctors.models import Doctor
 from patients.models import Patient
 from telemed.accounts.models import User
-from telemed.core import crypto, inventory, kms
+from telemed.core import crypto, inventory, kms, sealing
 from telemed.core.models import AuditEvent, DataKey
 from tests.conftest import Browse
 from tests.consultations import desk_kit
@@ -156,8 +156,9 @@ def test_every_kind_of_subject_has_a_row_in_the_inventory() -> None:
 
 
 def test_the_inventory_names_every_key_and_every_field(
-    amira: Patient, admin: User, settings: Settings, capsys: pytest.CaptureFixture[str]
+    amira: Patient, admin: User, settings: Settings, capsys: pytest.CaptureFixture[str], now: Any
 ) -> None:
+    sealing.seal(now=now)
     call_command("crypto_inventory", by="admin@example.com")
     said = capsys.readouterr().out
     assert "patients.allergy.substance | key of patient_id | 1 values" in said
