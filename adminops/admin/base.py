@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from auditlog.models import LogEntry
 from django import forms
-from django.contrib.admin import ModelAdmin, TabularInline
+from django.contrib.admin import ModelAdmin, StackedInline
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
@@ -22,9 +22,9 @@ from telemed.core import audit, searches
 
 if TYPE_CHECKING:
     Base = ModelAdmin[Any]
-    InlineBase = TabularInline[Any, Any]
+    InlineBase = StackedInline[Any, Any]
 else:
-    Base, InlineBase = ModelAdmin, TabularInline
+    Base, InlineBase = ModelAdmin, StackedInline
 
 
 __all__ = ["DisallowedModelAdminLookup", "Inline", "ReadOnly", "Table", "Tells"]
@@ -60,6 +60,8 @@ class Seen:
 
 
 class Inline(Seen, InlineBase):
+    """One below the other: the boxes of a table would have no labels of their own."""
+
     extra = 0
 
 

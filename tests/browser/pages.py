@@ -138,6 +138,7 @@ ROWS = [
     Row("admin:core_auditevent_changelist", STAFF, "/admin/core/auditevent/"),
     Row("admin:core_auditseal_changelist", PRIVACY, "/admin/core/auditseal/"),
 ]
+PEOPLE = tuple(dict.fromkeys(row.who for row in ROWS))  # everybody who opens something
 # Pages that only exist in the middle of something: the journey opens them and asks the same of each.
 ON_THE_WAY = {
     "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:not-me", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
@@ -146,7 +147,7 @@ ON_THE_WAY = {
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
-    "billing:demo-step", "consultations:emergency", "consultations:emergency-chart", "doctors:desk-join", "doctors:apply-about", "doctors:apply-licences", "doctors:apply-education", "doctors:apply-documents",
+    "consultations:emergency", "consultations:emergency-chart", "doctors:desk-join", "doctors:apply-about", "doctors:apply-licences", "doctors:apply-education", "doctors:apply-documents",
     "doctors:apply-check",
 }  # fmt: skip
 # What a browser does not show as a page: answers to buttons, files, redirects, programs' addresses.
@@ -156,9 +157,9 @@ NO_PAGE = {
     "consultations:emergency-close",
     "accounts:session-end", "accounts:sessions-end-others", "accounts:with", "accounts:with-back",
     "healthz", "readyz", "portals:start", "portals:service-worker", "portals:manifest", "portals:logo", "accounts:passkey-options", "accounts:passkey-sign-in", "accounts:resend", "accounts:logout",
-    "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar",
+    "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar", "consultations:visit-summary",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
-    "demo:attachment", "demo:enter", "doctors:document", "records:download", "patients:identity-provider", "patients:identity-return",
+    "demo:attachment", "demo:enter", "billing:demo-step", "doctors:document", "records:download", "patients:identity-provider", "patients:identity-return",
 }  # fmt: skip
 
 IDS = """

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request
 
 from telemed.run import Stack
 
+OPENED: set[str] = set()  # what any browser of this run asked for, redirects included
 SLOW = 30_000  # milliseconds that a busy machine may take
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 ARGUMENTS = (
@@ -65,6 +67,7 @@ class People:
         context.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => note_violation(`${e.violatedDirective} ${e.blockedURI}`))"
         )
+        context.on("request", _remember)
         self.contexts.append(context)
         page = context.new_page()
         context.on("weberror", lambda error: self.errors.append(f"{page.url}: {error.error}"))
@@ -93,6 +96,11 @@ class People:
     def close(self) -> None:
         for context in self.contexts:
             context.close()
+
+
+def _remember(request: Request) -> None:
+    if request.is_navigation_request():
+        OPENED.add(urlsplit(request.url).path)
 
 
 @contextmanager

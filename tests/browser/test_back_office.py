@@ -5,6 +5,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
+from adminops.admin import site
 from telemed.run import Stack
 from tests.browser import looks
 from tests.browser.people import NARROW, WIDE, People
@@ -58,3 +59,26 @@ def test_two_people_take_second_steps_away_and_their_owner_stops_it(people: Peop
     expect(sam.get_by_text("It is stopped, and everything is as before")).to_be_visible()
     grace.goto("/admin/second-steps/")
     expect(grace.get_by_role("row", name="Sam Okafor")).to_contain_text("stopped")
+
+
+def test_every_list_and_form_of_the_back_office_is_for_everyone(people: People) -> None:
+    """All that an admin may open: the list of each model, the form of its first row, and an empty one."""
+    sam = people.demo("Sam Okafor", viewport=WIDE)
+    found, opened = [], set()
+    for model in site._registry:
+        place = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        answer = sam.goto(place)
+        assert answer
+        if answer.status == 403:
+            continue
+        first = sam.locator("#result_list tbody th a").first
+        link = first.get_attribute("href") if first.count() else None
+        for path in filter(None, (place, link, f"{place}add/")):
+            answer = sam.goto(path)
+            assert answer
+            assert answer.status in {200, 403}, path
+            if answer.status == 200:
+                opened.add(place)
+                found += [f"{path}: {flaw}" for flaw in looks.flaws(sam)]
+    assert "\n".join(found) == ""
+    assert len(opened) > 10

@@ -132,7 +132,7 @@ def test_without_script_one_searches_books_pays_and_cancels(people: People, stac
     page.get_by_label("Email or mobile number").fill(ADDRESS)
     page.locator("#id_password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("button", name=re.compile("^Hold it")).click()
+    page.get_by_role("button", name=re.compile("^Hold this")).click()
     page.wait_for_url("**/reason/")
     visit = held_id(page)
     page.locator("#id_reason").fill(REASON)

@@ -6,6 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from consultations.actions.visits import TOGETHER_SECONDS
 from tests.browser.calls import Visit
 from tests.browser.people import People, assert_sees
 
@@ -122,6 +123,7 @@ def test_the_patient_leaves_and_comes_back_and_the_doctor_ends(visit: Visit) -> 
     patient.click("text=Go back in")
     assert_sees(patient)
     assert_sees(doctor)
+    patient.wait_for_timeout(TOGETHER_SECONDS * 1000)  # less is no visit
     doctor.click("[data-opens=leave]")
     doctor.click("[data-end]")
     expect_standing(patient, "ended")
@@ -129,6 +131,20 @@ def test_the_patient_leaves_and_comes_back_and_the_doctor_ends(visit: Visit) -> 
     patient.click("[data-stage=ended] a")
     expect(patient.get_by_role("heading", name="Your visit has ended")).to_be_visible()
     expect(patient.locator(".badge", has_text="completed")).to_be_visible()
+
+
+def test_the_doctor_only_leaves_and_comes_back_to_a_room_that_stayed_open(visit: Visit) -> None:
+    patient, doctor = visit.both()
+    doctor.click("[data-opens=leave]")
+    doctor.get_by_role("button", name="Only leave").click()
+    doctor.wait_for_url(lambda url: "/room/" not in url)
+    expect_standing(patient, "alone")
+    write(patient, "I wait here.")
+    doctor.goto(visit.url("/clinic/visits/{visit}/room/"))
+    doctor.click("[data-enter]:visible")
+    assert_sees(patient)
+    assert_sees(doctor)
+    expect_message(doctor, "I wait here.")
 
 
 def test_who_waits_learns_at_once_that_the_visit_ended(visit: Visit) -> None:

@@ -19,7 +19,7 @@ def test_every_page_has_a_row() -> None:
     assert names - known == set()
 
 
-@pytest.mark.parametrize("who", [NOBODY, PATIENT, DOCTOR, DESK, *OFFICE])
+@pytest.mark.parametrize("who", pages.PEOPLE)
 def test_every_page_is_for_everyone_on_any_screen_in_any_light(people: People, stack: Stack, who: str) -> None:
     page = people.demo(who, viewport=NARROW) if who else people.browser(viewport=NARROW)
     page.emulate_media(reduced_motion="reduce")  # colours change at once
