@@ -123,6 +123,7 @@ def test_statistics_leave_out_who_says_no_from_that_moment(
 ) -> None:
     theirs = cast.visit(mateo, other, now=now)
     assert set(analytics_allowed(Appointment.objects.all())) == {visit, theirs}
+    assert "No statistics about people are made today" in browse(cast.user_of(amira)).get(PRIVACY).content.decode()
     browse(cast.user_of(amira)).post(PRIVACY, {"purpose": "statistics", "do": "no"})
     assert set(analytics_allowed(Appointment.objects.all())) == {theirs}
     browse(cast.user_of(amira)).post(PRIVACY, {"purpose": "statistics", "do": "yes"})

@@ -87,8 +87,10 @@ def hits(stack: Callable[[], Stack], temporary: Callable[[], Path], mailbox: Cal
     places = ", ".join(content)
     leaks = sum(map(bool, found.values()))
     typed = f"typed into {len(planted)} of {len(wanted)} fields"
-    whole = planted == wanted
-    yield Figure("canary-hits", str(leaks), "0", f"{typed}, {size} MB searched: {places}", whole and leaks == 0)
+    mails = len(mail.kept) - 1  # without the control
+    found_nothing = planted == wanted and mails > 0 and leaks == 0
+    base = f"{typed}, {size} MB and {mails} mails searched: {places}"
+    yield Figure("canary-hits", str(leaks), "0", base, found_nothing)
     due = [(name, shape) for name in content for shape in (canary.TEXT if name in LINES else canary.BYTES)]
     missed = [f"{name} as {shape}" for name, shape in due if shape not in proof[name]]
     detail = f"of {len(due)} in {len(content)} places" + (f", not in {', '.join(missed)}" if missed else "")

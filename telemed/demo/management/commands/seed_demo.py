@@ -45,6 +45,7 @@ class Command(BaseCommand):
             for user in User.objects.all():
                 notices.acknowledge(user, language=user.language, now=clock.now())
             visits = history.live(now=clock.now())
+            audit.note_rest(by=None)
         return f"{len(people.PATIENTS)} patients, {len(people.DOCTORS)} doctors, {len(people.STAFF)} staff, {visits} visits"
 
 
