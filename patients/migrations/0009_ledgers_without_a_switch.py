@@ -1,4 +1,5 @@
-"""No session opens the ledgers of consents; what was given to others may still be sealed under newer keys."""
+"""No session opens the ledgers of consents; what was given to others may still be sealed under newer keys. Records that were
+erased before they left tombstones get theirs, which the sweep carries outside."""
 
 from django.db import migrations
 
@@ -19,6 +20,15 @@ def enabled(how: str) -> list[str]:
     return [f"ALTER TABLE {table} ENABLE {how} TRIGGER {name}" for table, names in LEDGERS.items() for name in names]
 
 
+def tell_of_the_erased(apps, schema_editor):
+    stones, limits = apps.get_model("core", "Tombstone").objects, apps.get_model("patients", "Limit").objects
+    rows = limits.filter(kind="erased").values_list("patient_id", "set_by_id", "since", "until", "request_id")
+    for patient, by, since, until, request in rows:
+        facts = {"until": until.isoformat(), "request": str(request) if request else None}
+        stone = stones.create(subject=f"erased:{patient}", keys=[], by_id=by, reason="erasure", facts=facts)
+        stones.filter(pk=stone.pk).update(at=since)
+
+
 class Migration(migrations.Migration):
     dependencies = [("patients", "0008_who_decides_about_a_child"), ("core", "0008_guards_without_a_switch")]
     operations = [
@@ -26,4 +36,5 @@ class Migration(migrations.Migration):
             DISCLOSURE.format(function="telemed_forbid_but_sealing_anew"), DISCLOSURE.format(function="telemed_forbid")
         ),
         migrations.RunSQL(enabled("ALWAYS"), enabled("")),
+        migrations.RunPython(tell_of_the_erased, migrations.RunPython.noop),
     ]

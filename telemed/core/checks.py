@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core import checks
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import WARNING, CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from telemed.core import datamap, keys, kms
@@ -34,16 +33,9 @@ def keys_are_there(app_configs: Any, **_: Any) -> list[Error]:
 def the_log_is_anchored(app_configs: Any, **_: Any) -> list[CheckMessage]:
     if settings.AUDIT_ANCHOR_URL:
         return []
-    words = (
-        "AUDIT_ANCHOR_URL is not set: who owns the database can cut off the end of the access log, and nobody sees it."
-    )
-    return [
-        checks.Warning(
-            words,
-            hint="Name a place that the database server cannot write, see docs/configuration.md.",
-            id="telemed.W001",
-        )
-    ]
+    words = "AUDIT_ANCHOR_URL is not set: who owns the database can cut off the end of the access log unseen."
+    hint = "Name a place that the database server cannot write, see docs/configuration.md."
+    return [CheckMessage(WARNING, words, hint=hint, id="telemed.W001")]
 
 
 @register()

@@ -21,6 +21,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from pytest_django import Settings
 
 from consultations.models import Appointment, Prescription, PrescriptionItem
+from patients.actions import disclosures
 from patients.models import Allergy, Patient
 from telemed.accounts.actions import factors
 from telemed.accounts.models import User
@@ -248,6 +249,22 @@ def test_what_is_signed_still_cannot_be_changed_while_keys_rotate(visit: Appoint
             cursor.execute("UPDATE consultations_prescription SET advice = %s", [other])  # under the same key
     with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
         Prescription.objects.update(advice=other)
+
+
+@pytest.mark.django_db
+def test_what_was_given_to_others_is_sealed_anew_though_it_cannot_be_changed(amira: Patient, now: datetime) -> None:
+    facts: dict[str, Any] = {
+        "recipient": "City Hospital",
+        "address": "1 Main Street",
+        "what": "The record",
+        "why": "Treatment there",
+    }
+    row = disclosures.record(amira, "treatment", **facts, by=None, now=now)
+    renew()
+    kept = type(row).objects.get(pk=row.pk)
+    assert {name: getattr(kept, name) for name in facts} == facts
+    with rotation._guards_let_through(), pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+        type(row).objects.filter(pk=row.pk).update(kind="law")
 
 
 @pytest.mark.django_db

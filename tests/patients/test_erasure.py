@@ -3,6 +3,7 @@ over."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from patients.models import Limit, Patient, PrivacyRequest, Proxy
 from telemed.accounts.actions import identity
 from telemed.accounts.models import IdentityCheck, User
 from telemed.core import clock, crypto, events
-from telemed.core.models import AuditEvent, Delivery, StoredFile
+from telemed.core.models import AuditEvent, Delivery, StoredFile, Tombstone
 from telemed.core.uploads import Upload
 from telemed.notifications.actions import outbox
 from telemed.notifications.models import Message
@@ -98,6 +99,20 @@ def _said(row: models.Model, field: Any) -> str:
     except crypto.Tampered:
         return ""
     return bytes(value).decode(errors="ignore") if isinstance(value, bytes | memoryview) else str(value)
+
+
+def test_an_erasure_from_before_tombstones_of_records_gets_one(person: Patient, erased: Limit) -> None:
+    made = Tombstone.objects.get(subject=f"erased:{person.pk}")
+    migration = import_module("patients.migrations.0008_ledgers_without_a_switch")
+    migration.tell_of_the_erased(apps, None)
+    told = Tombstone.objects.filter(subject=f"erased:{person.pk}").exclude(pk=made.pk).get()
+    assert (told.facts, told.by_id, told.at) == (made.facts, made.by_id, erased.since)
+    assert made.facts == {"until": said_until(erased), "request": str(erased.request_id)}
+
+
+def said_until(row: Limit) -> str:
+    assert row.until
+    return row.until.isoformat()
 
 
 def test_one_person_alone_deletes_nothing(
