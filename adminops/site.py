@@ -29,8 +29,12 @@ class Site(AdminSite):
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
+        """Whoever has not shown a second factor is led to it, and the page is not asked for whom it fetched."""
         user: Any = request.user
-        return bool(user.is_active and user.is_staff and user.is_verified())
+        allowed = bool(user.is_active and user.is_staff and user.is_verified())
+        if not allowed:
+            request.sent_away = True  # type: ignore[attr-defined]
+        return allowed
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Our own sign-in asks for the second factor; a signed-in person without rights here goes to their own pages."""

@@ -216,6 +216,13 @@ def test_a_list_of_the_back_office_shows_and_counts_its_own_clinic_only(
     assert [figure.value for figure in page.context.get("figures") or []] in ([], [0] * 13)
 
 
+def test_staff_without_a_second_factor_are_led_to_it_from_a_page_about_somebody(
+    visit: Appointment, admin: User
+) -> None:
+    answer = enter(admin).get(f"/admin/doctors/verify/{visit.doctor_id}/")
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/admin/login/")
+
+
 def test_every_table_of_the_back_office_keeps_clinics_apart() -> None:
     assert [type(table).__name__ for table in site._registry.values() if not isinstance(table, Table)] == []
 
