@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Reque
 
 from telemed.run import Stack
 
-OPENED: set[str] = set()  # what any browser of this run asked for, redirects included
+OPENED: set[str] = set()  # what any browser of this run asked for: pages, parts of pages, redirects
 SLOW = 30_000  # milliseconds that a busy machine may take
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 ARGUMENTS = (
@@ -99,8 +99,7 @@ class People:
 
 
 def _remember(request: Request) -> None:
-    if request.is_navigation_request():
-        OPENED.add(urlsplit(request.url).path)
+    OPENED.add(urlsplit(request.url).path)
 
 
 @contextmanager

@@ -85,6 +85,12 @@ def test_a_parent_hands_the_record_of_a_grown_child_over(people: People, made: d
     look(page)
 
 
+def test_the_list_of_kept_records_is_for_everyone(people: People) -> None:
+    page = people.demo("Ines Duarte", viewport=WIDE)
+    page.goto("/admin/kept/")
+    look(page)
+
+
 def test_a_doctor_asks_somebody_to_keep_the_diary(people: People) -> None:
     address = f"helper-{uuid4().hex[:8]}@demo.example"
     doctor = people.demo("Dr Lina Haddad", viewport=WIDE)
