@@ -38,6 +38,7 @@ CLOSED = {  # pages of one's own that show nothing yet
     "patients:invitation": "who asked only takes it back",
     "patients:hand-over": "nobody came of age",
     "billing:receipt": "nothing was paid",
+    "consultations:visit-summary": "nothing is signed",
     "consultations:prescription": "nothing is signed",
     "consultations:prescription-pdf": "nothing is signed",
     "consultations:prescription-cancel": "nothing is signed",

@@ -54,5 +54,5 @@ def booking(now: datetime) -> dict[str, Any]:
     return {
         "appointment": appointment, "slots": [Slot(kind, start) for start in times], "free_until": now + timedelta(hours=22),
         "steps": ("reason", "who", "share", "check", "pay"), "before": ("reason", "who"), "step": "share",
-        "seconds_left": 540, "can_extend": True, "somebody": Patient(name="Karim Osman"),
+        "seconds_left": 540, "can_extend": True, "somebody": Patient(name="Karim Rahman"),
     }  # fmt: skip

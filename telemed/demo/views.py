@@ -94,7 +94,7 @@ def components(request: HttpRequest) -> HttpResponse:
         "now": now, "wrong": SignUpForm({"address": "not an address", "password": "short"}), "clean": PreferencesForm(auto_id="clean_%s"),
         "born": Born(auto_id="born_%s"), "app": AppForm(auto_id="app_%s"), "states": list(AppointmentState),
         "picture": segno.make("otpauth://totp/Specimen", error="m").svg_data_uri(scale=5, border=2), **specimen.booking(now),
-        "helped": {"helping": {"asked_by": "Grace Bello", "person": "Amira Osman", "expires_at": now + timedelta(minutes=15)}, "stop": "#"},
+        "helped": {"helping": {"asked_by": "Grace Bello", "person": "Noor Rahman", "expires_at": now + timedelta(minutes=15)}, "stop": "#"},
     }  # fmt: skip
     return render(request, "demo/components.html", context)
 

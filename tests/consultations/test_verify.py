@@ -172,7 +172,7 @@ def drawn(content: bytes) -> set[tuple[int, int]]:
     """The dark modules of the square code, from the strokes on the page: one row is drawn as lines of width 1."""
     [page] = PdfReader(io.BytesIO(content)).pages
     contents = page.get_contents()
-    assert contents
+    assert contents is not None
     text = contents.get_data().decode("latin-1")
     strokes = text.partition("0.090196 0.129412 0.141176 RG\n1 w\n")[2].partition("\nS\n")[0]
     lines = re.findall(r"^(\d+) (\d+)\.5 m\n(\d+) \2\.5 l$", strokes, re.MULTILINE)

@@ -103,7 +103,7 @@ def _said(row: models.Model, field: Any) -> str:
 
 def test_an_erasure_from_before_tombstones_of_records_gets_one(person: Patient, erased: Limit) -> None:
     made = Tombstone.objects.get(subject=f"erased:{person.pk}")
-    migration = import_module("patients.migrations.0008_ledgers_without_a_switch")
+    migration = import_module("patients.migrations.0009_ledgers_without_a_switch")
     migration.tell_of_the_erased(apps, None)
     told = Tombstone.objects.filter(subject=f"erased:{person.pk}").exclude(pk=made.pk).get()
     assert (told.facts, told.by_id, told.at) == (made.facts, made.by_id, erased.since)
