@@ -21,6 +21,7 @@ from patients.actions import family, invitations
 from patients.models import Grant, Patient, Proxy
 from telemed.accounts import clinics, policy
 from telemed.accounts.models import Clinic, DeviceSession, Membership, User
+from telemed.core import searches
 from telemed.sockets import consumers
 from tests import cast, matrix
 from tests.conftest import Browse, Time
