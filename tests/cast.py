@@ -183,4 +183,4 @@ def visit(
 
 def user_of(record: Patient) -> User:
     """Who acts for this record: the patient, or the parent of a child."""
-    return record.user or record.proxies.get(closed_at=None).user
+    return record.user or record.proxies.get(closed_at=None, basis=Proxy.Basis.PARENT).user
