@@ -10,7 +10,7 @@ class ApprovalAdmin(ReadOnly):
     """Every question that was put to a second person. Asked and decided under "Approvals"."""
 
     list_display = ("asked_at", "kind", "person", "role", "clinic", "asked_by", "state", "decided_by", "decided_at")
-    list_filter = ("state", "kind", "role")
+    list_filter = ("state", "kind")
     list_select_related = ("person", "clinic", "asked_by", "decided_by")
 
 

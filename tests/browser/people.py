@@ -3,12 +3,14 @@ is remembered."""
 
 import re
 import time
+from base64 import b32decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from django_otp.oath import totp
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request
 
 from telemed.run import Stack
@@ -117,6 +119,14 @@ def code_in(message: dict[str, Any]) -> str:
     if not found:
         raise AssertionError("there is no code in the message")
     return found[1]
+
+
+def set_second_step_up(page: Page) -> None:
+    """With an authenticator app, on the page that asks for one; the recovery codes are shown."""
+    key = (page.locator(".key").text_content() or "").replace(" ", "")
+    page.locator("#id_token").fill(f"{totp(b32decode(key + '=' * (-len(key) % 8))):06d}")
+    page.get_by_role("button", name="Switch it on").click()
+    page.wait_for_url("**/security/codes/")
 
 
 def until(true: Callable[[], bool], what: str, seconds: float = 40) -> None:

@@ -26,11 +26,11 @@ def session_of(user: Any) -> str:
 
 
 def visit(nth: int) -> dict[str, str]:
-    """A visit that starts in six minutes, so that its room is open."""
+    """A visit that starts in twelve minutes, so that its room is open."""
     now = clock.now()
     doctor = cast.doctor(f"room-doctor-{nth}@example.com", f"Dr Room {nth}", now=now, registration=f"ROOM {nth}")
     patient = cast.patient(f"room-patient-{nth}@example.com", f"Patient {nth}", now=now)
-    booked = cast.visit(patient, doctor, now=now, starts_at=now + timedelta(minutes=6))
+    booked = cast.visit(patient, doctor, now=now, starts_at=now + timedelta(minutes=12))
     return {
         "visit": str(booked.pk), "room": str(booked.consultation.pk), "patient": session_of(patient.user),
         "doctor": session_of(doctor.user),

@@ -15,7 +15,7 @@ from telemed.embedded import ROOT
 from telemed.run import Stack
 from tests.browser import looks, pages
 from tests.browser.calls import Visit
-from tests.browser.people import NARROW, OPENED, WIDE, People
+from tests.browser.people import NARROW, OPENED, WIDE, People, set_second_step_up
 from tests.browser.test_booking import checked, to_payment
 from tests.browser.test_family import joined
 
@@ -104,6 +104,9 @@ def test_a_doctor_asks_somebody_to_keep_the_diary(people: People) -> None:
     expect(helper.get_by_role("heading", name="Dr Lina Haddad asks you to keep their diary")).to_be_visible()
     look(helper)
     helper.get_by_role("button", name="Yes, I will help").click()
+    helper.wait_for_url("**/login/factor/enrol/")  # who works here signs in by two steps
+    set_second_step_up(helper)
+    helper.get_by_role("link", name="I have kept them").click()
     helper.wait_for_url("**/clinic/desk/")
 
 

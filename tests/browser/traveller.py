@@ -1,16 +1,14 @@
 """Who goes on the journey, and what they do in more than one of its steps."""
 
-from base64 import b32decode
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psycopg
-from django_otp.oath import totp
 from playwright.sync_api import Page, expect
 
 from tests.browser import looks
 from tests.browser.applying import apply
-from tests.browser.people import NARROW, WIDE, People, code_in, until
+from tests.browser.people import NARROW, WIDE, People, code_in, set_second_step_up, until
 
 ADMIN = "Sam Okafor"
 ZONE = ZoneInfo("America/New_York")
@@ -102,11 +100,7 @@ class Traveller:
         page.get_by_role("button", name="Continue").click()
         page.wait_for_url("**/enrol/")
         self.look(page)
-        key = (page.locator(".key").text_content() or "").replace(" ", "")
-        token = totp(b32decode(key + "=" * (-len(key) % 8)))
-        page.locator("#id_token").fill(f"{token:06d}")
-        page.get_by_role("button", name="Switch it on").click()
-        page.wait_for_url("**/security/codes/")
+        set_second_step_up(page)
 
     def offer(self, page: Page) -> None:
         page.goto("/clinic/settings/")
