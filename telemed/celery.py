@@ -45,6 +45,8 @@ def _only_when_ready(**_: object) -> None:
 @worker_ready.connect
 def _first_heartbeat(**_: object) -> None:
     """A worker that has just started is there; nobody has to wait for beat to ask it."""
+    from telemed.core import hearing
     from telemed.core.tasks import heartbeat
 
     heartbeat()
+    hearing.watch(app)

@@ -32,7 +32,8 @@ PATIENCE = 200  # frames refused for their rate before the socket is closed
 AWAY = (RedisError, OSError, DatabaseFault, kms.WrongKey, kms.Unavailable)  # what may be there again in a moment
 
 logger = logging.getLogger("telemed.realtime")
-_threads = ThreadPoolExecutor(4, "socket-db")
+THREADS = 4
+threads = ThreadPoolExecutor(THREADS, "socket-db")
 
 
 class Session(SessionMiddleware):
@@ -223,7 +224,7 @@ class Socket(AsyncWebsocketConsumer):
             finally:
                 close_old_connections()
 
-        return await asyncio.get_running_loop().run_in_executor(_threads, call)
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -15,6 +15,7 @@ VISITS = 20
 # What takes minutes on a clinic's day takes seconds here.
 HASTE = {
     "TIDY_SECONDS": "2", "REMIND_SECONDS": "2", "SWEEP_SECONDS": "2", "ROOM_GRACE_SECONDS": "3",
+    "DEAF_SECONDS": "15",
     # Everybody signs in when the run begins, and the last of them act when it ends.
     "STAFF_IDLE_MINUTES": "60", "PATIENT_IDLE_MINUTES": "60",
 }  # fmt: skip

@@ -1,7 +1,9 @@
 """A worker or Redis goes away while people are at work: they are told, nothing is lost, and it goes on by itself."""
 
+import celery
 import psycopg
 import pytest
+from django.conf import settings
 from playwright.sync_api import expect
 
 from telemed.run import Stack
@@ -66,3 +68,11 @@ def test_a_call_outlives_redis_and_what_was_written_meanwhile_arrives(visit: Vis
     expect(said(doctor, "Can you still see me?")).to_have_count(1)
     write(doctor, "Yes, all the time.")
     expect(said(patient, "Yes, all the time.")).to_have_count(1)
+
+
+def test_a_worker_that_hears_no_queue_any_more_ends_so_that_another_can_start(stack: Stack) -> None:
+    queue = settings.CELERY_TASK_DEFAULT_QUEUE
+    celery.Celery(broker=stack.env["REDIS_URL"]).control.cancel_consumer(queue)  # deaf, and alive
+    until(lambda: not stack.running("worker"), "the deaf worker to end", seconds=60)
+    stack.start("worker")
+    stack.wait_ready()

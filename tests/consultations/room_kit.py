@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from threading import Barrier
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from asgiref.testing import ApplicationCommunicator
@@ -14,6 +15,7 @@ from django.test import Client
 from telemed.accounts.models import User
 from telemed.asgi import application
 from telemed.core.realtime import hub
+from telemed.core.sockets import THREADS, threads
 
 ORIGIN = settings.CSRF_TRUSTED_ORIGINS[0]
 SOON = 3.0
@@ -40,6 +42,8 @@ async def db(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any
 class Page:
     """One page with a socket. ``pid`` is the seat that the welcome named."""
 
+    opened: ClassVar[list["Page"]] = []
+
     def __init__(self, path: str, cookie: str = "", origin: str = ORIGIN, host: str = "localhost:8000") -> None:
         headers = [(b"host", host.encode())]
         if origin:
@@ -57,6 +61,7 @@ class Page:
         self.welcome: dict[str, Any] = {}
 
     async def open(self) -> bool:
+        self.opened.append(self)
         await self.wire.send_input({"type": "websocket.connect"})
         return bool((await self.wire.receive_output(SOON))["type"] == "websocket.accept")
 
@@ -121,5 +126,14 @@ async def enter(room_id: UUID, cookie: str, since: int = 0, *, take: bool = Fals
 
 
 async def end_hub() -> None:
+    """Everybody leaves, and nothing is still at work in the database: it is emptied next."""
+    for page in Page.opened:
+        if not page.wire.future.done():
+            await page.gone()
+    Page.opened.clear()
     if hub().tasks:
         await hub().close()
+    together = Barrier(THREADS)
+    await asyncio.gather(
+        *[asyncio.to_thread(lambda: threads.submit(together.wait).result(SOON)) for _ in range(THREADS)]
+    )
