@@ -15,7 +15,7 @@ from telemed.embedded import ROOT
 from telemed.run import Stack
 from tests.browser import looks, pages
 from tests.browser.calls import Visit
-from tests.browser.people import NARROW, OPENED, WIDE, People, set_second_step_up
+from tests.browser.people import NARROW, OPENED, WIDE, People, code_in, set_second_step_up
 from tests.browser.test_booking import checked, to_payment
 from tests.browser.test_family import joined
 
@@ -121,6 +121,20 @@ def test_a_new_colleague_sets_a_second_step_up_before_anything_else(people: Peop
     look(page)
     assert page.goto("/admin/")
     assert "/login/" in page.url
+
+
+def test_who_asks_for_a_code_with_an_address_nobody_uses_may_make_an_account_of_it(people: People) -> None:
+    address = f"nobody-{uuid4().hex[:8]}@demo.example"
+    page = people.browser(viewport=NARROW)
+    page.goto("/login/")
+    page.get_by_label("Email or mobile number").fill(address)
+    page.get_by_role("button", name="Send me a code").click()
+    page.locator("#id_code").fill(code_in(people.outbox(address, "code")[0]))
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="No account yet")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Create my account").click()
+    page.wait_for_url("**/home/")
 
 
 def test_every_page_on_the_way_was_opened(request: pytest.FixtureRequest) -> None:
