@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -22,6 +22,7 @@ from telemed.embedded.stack import PROJECT, Project, Stack
 
 __all__ = ["Project", "Stack", "Trouble", "main", "stack"]
 COLOURS = {"telemed": 1, "prepare": 35, "web": 36, "worker": 33, "beat": 34}
+LOOK = 0.3
 RESTARTS = 5
 STEADY = 60  # seconds after which an end no longer counts as one of a row
 
@@ -59,11 +60,13 @@ def stack(
     throwaway: bool = False,
     pg: Path | None = None,
     say: Say | None = None,
+    kept: bool = False,
 ) -> Iterator[Stack]:
     """The application with its data in ``local``, on ``port`` (0: a free one), ready to answer.
 
     ``env`` is added to our environment, from which everything that points at another application is taken out.
-    Lines of the processes go to ``say`` or to `stack.log` in ``local``. Nothing is started again on its own.
+    Lines of the processes go to ``say`` or to `stack.log` in ``local``. A worker or beat that ends by itself is started
+    again when it is ``kept``.
     """
     local.mkdir(parents=True, exist_ok=True)
     with (local / "stack.log").open("a", encoding="utf-8") as log:
@@ -72,7 +75,8 @@ def stack(
         application = Stack(project, local, whole, port=port or free_port(), say=say or Console(log), **kind)
         try:
             application.open(prepare=prepare)
-            yield application
+            with keeping(application) if kept else nullcontext():
+                yield application
         finally:
             application.close()
 
@@ -92,7 +96,7 @@ class Keeper:
             if now >= self.due:
                 self.application.start(self.name)
                 self.started, self.due = now, None
-        elif not self.application.running(self.name):
+        elif self.application.ended(self.name):
             self._ended(now)
 
     def _ended(self, now: float) -> None:
@@ -105,12 +109,35 @@ class Keeper:
         self.application.say("telemed", f"{ended}; it starts again in {wait} s ({self.again} of {RESTARTS})")
 
 
+@contextmanager
+def keeping(application: Stack) -> Iterator[None]:
+    """Keepers at work in a thread."""
+    over, keepers = threading.Event(), keepers_of(application)
+
+    def keep() -> None:
+        while not over.wait(LOOK):
+            for keeper in keepers:
+                keeper.look(time.monotonic())
+
+    thread = threading.Thread(target=keep, name="keepers", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def keepers_of(application: Stack) -> list[Keeper]:
+    return [Keeper(application, name) for name in ("worker", "beat")]
+
+
 def watch(application: Stack) -> NoReturn:
     """Until somebody stops us or something ends that the rest cannot do without."""
-    keepers = [Keeper(application, name) for name in ("worker", "beat")]
+    keepers = keepers_of(application)
     vital = ["web", *(name for name in ("redis", "postgres") if getattr(application.servers, name))]
     while True:
-        time.sleep(0.3)
+        time.sleep(LOOK)
         for name in vital:
             if not application.running(name):
                 raise Trouble(

@@ -36,7 +36,7 @@ class Ears:
         return now - self.since >= self.seconds
 
 
-def watch(app: celery.Celery) -> None:
+def watch(app: celery.Celery[Any]) -> None:
     """Look from a thread of its own for as long as the worker lives."""
     threading.Thread(target=_look, args=(app, Ears(settings.DEAF_SECONDS)), name="hearing", daemon=True).start()
 

@@ -78,6 +78,7 @@ class Stack:
         self.url = self.env.get("PUBLIC_URL") or f"http://localhost:{port}"
         self._lock = place.Lock(local)
         self._children: dict[str, Child] = {}
+        self._resting: set[str] = set()  # what somebody ended
 
     def open(self, *, prepare: bool) -> None:
         place.prepare(self.servers.local)
@@ -101,18 +102,25 @@ class Stack:
     def start(self, name: str) -> None:
         """Start "web", "worker", "beat", "redis" or "postgres" after a stop or kill."""
         self._part(name).start()
+        self._resting.discard(name)
         if name == "web":
             self.wait_ready()
 
     def stop(self, name: str) -> None:
+        self._resting.add(name)
         self._part(name).stop()
 
     def kill(self, name: str) -> None:
         """End it like a crash (SIGKILL to it and its children)."""
+        self._resting.add(name)
         self._part(name).kill()
 
     def running(self, name: str) -> bool:
         return self._part(name).running
+
+    def ended(self, name: str) -> bool:
+        """It is not there, and nobody ended it."""
+        return not self.running(name) and name not in self._resting
 
     def restart_redis(self) -> None:
         """Away and back on the same port, as in an upgrade."""

@@ -33,7 +33,7 @@ def _own_places() -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[run.Stack]:
-    with run.stack(local=tmp_path_factory.mktemp("stack"), throwaway=True, env=HASTE) as stack:
+    with run.stack(local=tmp_path_factory.mktemp("stack"), throwaway=True, env=HASTE, kept=True) as stack:
         yield stack
 
 
