@@ -1,9 +1,13 @@
 """The lines of `make bench` and `make prove`."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from telemed.embedded import ROOT
 from tests.figures import Figure, count, show
 
 
@@ -28,3 +32,10 @@ def test_a_figure_that_breaks_is_short_and_the_others_are_still_taken(
 def test_whole_figures_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLY", "whole")
     assert show({"broken": broken, "whole": lambda: [count("whole", 2, 2, "of 2")]}) == 0
+
+
+@pytest.mark.parametrize("name", ["prove", "bench"])
+def test_figures_are_counted_outside_of_the_platform(name: str) -> None:
+    """They start it as anybody would: none of its settings are theirs."""
+    bare = {"PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-c", f"import tests.{name}.__main__"], cwd=ROOT, env=bare, check=True)

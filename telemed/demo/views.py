@@ -25,7 +25,7 @@ from telemed.accounts.fresh import Proof
 from telemed.accounts.models import AuthenticatorApp, User
 from telemed.accounts.views.entry import enter as start_session
 from telemed.core import clock
-from telemed.demo import people, specimen
+from telemed.demo import nobody, people
 from telemed.notifications.models import Message
 
 PER_PAGE = 100
@@ -93,7 +93,7 @@ def components(request: HttpRequest) -> HttpResponse:
     context = {
         "now": now, "wrong": SignUpForm({"address": "not an address", "password": "short"}), "clean": PreferencesForm(auto_id="clean_%s"),
         "born": Born(auto_id="born_%s"), "app": AppForm(auto_id="app_%s"), "states": list(AppointmentState),
-        "picture": segno.make("otpauth://totp/Specimen", error="m").svg_data_uri(scale=5, border=2), **specimen.booking(now),
+        "picture": segno.make("otpauth://totp/Specimen", error="m").svg_data_uri(scale=5, border=2), **nobody.booking(now),
         "helped": {"helping": {"asked_by": "Grace Bello", "person": "Noor Rahman", "expires_at": now + timedelta(minutes=15)}, "stop": "#"},
     }  # fmt: skip
     return render(request, "demo/components.html", context)

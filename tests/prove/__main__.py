@@ -43,7 +43,7 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
         server: Any = Controller(mailbox(), hostname="127.0.0.1", port=port)
         server.start()
         open_things.callback(server.stop)
-        return open_things.enter_context(run.stack(local=folder, throwaway=True, env=env))
+        return open_things.enter_context(run.stack(local=folder, throwaway=True, env=env, kept=True))
 
     mailbox = cache(leaks.Mailbox)
 
