@@ -223,13 +223,14 @@ def prepare(count: int) -> list[dict[str, str]]:
     from django.conf import settings
     from django.core.management import call_command
 
-    from telemed.core import kms
+    from telemed.core import audit, kms
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # nobody signs in with these
     call_command("migrate", verbosity=0)
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     kms.root()
-    return [_room(nth) for nth in range(count)]
+    with audit.origin("test"):
+        return [_room(nth) for nth in range(count)]
 
 
 def _room(nth: int) -> dict[str, str]:
