@@ -396,11 +396,10 @@ CELERY_TASK_ALWAYS_EAGER = env.flag("TELEMED_EAGER") and TESTING
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A task that takes longer than it may would be given to a second worker while the first still has it.
-CELERY_TASK_TIME_LIMIT, VISIBILITY_SECONDS = 540, 600
+CELERY_TASK_TIME_LIMIT = 540  # seconds; at visibility_timeout a second worker would be given what the first still has
 DEAF_SECONDS = env.whole("DEAF_SECONDS", 60, least=5)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": VISIBILITY_SECONDS,
+    "visibility_timeout": 600,
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "max_retries": 1,

@@ -14,8 +14,10 @@ from typing import Any
 import celery
 from celery.worker import state
 from django.conf import settings
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
-LOOK_SECONDS = 1
+LOOK_SECONDS = 2
 log = logging.getLogger(__name__)
 
 
@@ -42,12 +44,13 @@ def watch(app: celery.Celery[Any]) -> None:
 
 
 def _look(app: Any, ears: Ears) -> None:
-    broker = app.connection_for_read()
+    queue = settings.CELERY_TASK_DEFAULT_QUEUE
     while True:
         time.sleep(LOOK_SECONDS)
         try:
-            waiting = broker.default_channel.client.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
-        except (*broker.connection_errors, *broker.channel_errors, OSError):
+            with app.connection_for_read() as broker:  # a new one each time: what was lost once is what cannot be trusted
+                waiting = broker.default_channel.client.llen(queue)
+        except (KombuError, RedisError, OSError):
             waiting = 0  # Redis is away: that is another trouble, and says so itself
         busy, taken = bool(state.active_requests), sum(state.total_count.values())
         if ears.deaf(time.monotonic(), waiting=waiting, busy=busy, taken=taken):

@@ -136,6 +136,8 @@ SECOND_CLINIC = {
 STAFF = {
     f"admin@{DOMAIN}": ("Sam Okafor", "admin"),
     f"privacy@{DOMAIN}": ("Ines Duarte", "compliance"),
+    f"privacy2@{DOMAIN}": ("Tara Quinn", "compliance"),  # what cannot be undone takes two
+    f"records@{DOMAIN}": ("Rita Olsen", "records"),
     f"support@{DOMAIN}": ("Grace Bello", "support"),
     f"finance@{DOMAIN}": ("Leo Brandt", "finance"),
 }

@@ -37,7 +37,8 @@ class Born(forms.Form):
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    users = list(User.objects.filter(is_active=True).select_related("doctor", "patient").order_by("joined_at")[:100])
+    active = User.objects.filter(is_active=True).select_related("doctor", "patient").prefetch_related("groups")
+    users = list(active.order_by("joined_at")[:100])
     order = {"patient": 0, "doctor": 1, "staff": 2}
     rows = [
         {"user": user, "name": _name(user), "code": _code(user)}

@@ -143,7 +143,7 @@ PEOPLE = tuple(dict.fromkeys(row.who for row in ROWS))  # everybody who opens so
 ON_THE_WAY = {
     "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:not-me", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
     "consultations:book-reason", "consultations:book-who", "consultations:book-about", "consultations:book-share",
-    "consultations:book-check", "patients:proxy", "patients:request", "admin:request", "admin:kept", "patients:invitation", "patients:hand-over", "records:ready",
+    "consultations:book-check", "patients:proxy", "patients:request", "admin:request", "admin:kept", "admin:kept-record", "patients:invitation", "patients:hand-over", "records:ready",
     "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",

@@ -1,5 +1,7 @@
 """A worker or Redis goes away while people are at work: they are told, nothing is lost, and it goes on by itself."""
 
+from functools import partial
+
 import celery
 import psycopg
 import pytest
@@ -71,8 +73,8 @@ def test_a_call_outlives_redis_and_what_was_written_meanwhile_arrives(visit: Vis
 
 
 def test_a_worker_that_hears_no_queue_any_more_makes_way_for_another(stack: Stack) -> None:
-    before = stack.pid("worker")
-    queue = settings.CELERY_TASK_DEFAULT_QUEUE
-    celery.Celery(broker=stack.env["REDIS_URL"]).control.cancel_consumer(queue)  # deaf, and alive
+    before, control = stack.pid("worker"), celery.Celery(broker=stack.env["REDIS_URL"]).control
+    deafen = partial(control.cancel_consumer, settings.CELERY_TASK_DEFAULT_QUEUE, reply=True)
+    until(lambda: bool(deafen()), "the worker to hear that it is to hear nothing")  # it may just have lost Redis
     until(lambda: stack.running("worker") and stack.pid("worker") != before, "another worker", seconds=60)
     stack.wait_ready()

@@ -21,20 +21,28 @@ from tests.browser.test_family import joined
 
 pytestmark = pytest.mark.browser
 PASSWORD = "demo pass phrase"
-# A member of staff who never signed in, and a child of Amira's who has come of age.
+# A member of staff who never signed in, a child of Amira's who has come of age, and somebody whose data was deleted.
 SOMEBODY = """
 import django; django.setup()
 from datetime import date
+from patients.actions import requests
+from patients.models import Limit, Proxy
 from telemed.accounts.models import User
 from telemed.core import audit, clock
-from patients.models import Proxy
 from tests import cast
 with audit.origin("test"):
     User.objects.create_user(email="{email}", password="{password}", name="New Colleague", role="staff", is_staff=True)
     parent = User.objects.get(email="amira@demo.example").patient
     child = cast.child(parent, "Nadia Osman", now=clock.now(), born=clock.now().date().replace(day=1, year=clock.now().year - 17))
     Proxy.objects.filter(patient=child).update(closed_at=clock.now(), ending=Proxy.Ending.OF_AGE)
-    print(child.pk)
+    now = clock.now()
+    doctor = cast.doctor("of-former@demo.example", "Dr Former Visit", now=now, registration="FORMER 1")
+    left = cast.patient("left@demo.example", "Lou Former", now=now)
+    cast.visit(left, doctor, now=now)
+    asked = requests.open("erasure", left, "Delete everything", by=left.user, now=now)
+    for officer in ("privacy@demo.example", "privacy2@demo.example"):
+        requests.decide(asked, grant=True, words="What may go is gone", by=User.objects.get(email=officer), now=now)
+    print(child.pk, Limit.objects.get(kind="erased", patient=left).pk)
 """
 
 
@@ -43,12 +51,14 @@ def made(stack: Stack) -> dict[str, str]:
     email = f"colleague-{uuid4().hex[:8]}@demo.example"
     env = {**stack.children_env, "DJANGO_SETTINGS_MODULE": "telemed.settings"}
     code = SOMEBODY.format(email=email, password=PASSWORD)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True, capture_output=True, text=True)
-    return {"email": email, "child": done.stdout.split()[-1]}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    child, kept = done.stdout.split()[-2:]
+    return {"email": email, "child": child, "kept": kept}
 
 
 def look(page: Page) -> None:
     page.wait_for_load_state()
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == 200, page.url
     assert (looks.flaws(page), max(0, looks.overflow(page))) == ([], 0), page.url
 
 
@@ -85,10 +95,16 @@ def test_a_parent_hands_the_record_of_a_grown_child_over(people: People, made: d
     look(page)
 
 
-def test_the_list_of_kept_records_is_for_everyone(people: People) -> None:
-    page = people.demo("Ines Duarte", viewport=WIDE)
+def test_a_keeper_of_records_reads_what_the_law_keeps_of_somebody_who_left(
+    people: People, made: dict[str, str]
+) -> None:
+    page = people.demo("Rita Olsen", viewport=WIDE)
     page.goto("/admin/kept/")
     look(page)
+    page.locator(f"a[href='/admin/kept/{made['kept']}/']").click()
+    expect(page.get_by_role("row", name="Name Lou Former")).to_be_visible()
+    look(page)
+    assert people.demo("Ines Duarte").request.get("/admin/kept/").status == 403
 
 
 def test_a_doctor_asks_somebody_to_keep_the_diary(people: People) -> None:

@@ -16,15 +16,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         rows = (
             User.objects.filter(email__in=people.EMAILS)
-            .select_related("doctor")
+            .prefetch_related("groups")
             .order_by("-is_staff", "role", "joined_at")
         )
-        lines = [(user.role, user.name or _name(user), user.email or "", user.time_zone) for user in rows]
+        lines = [(_role(user), user.name or _name(user), user.email or "", user.time_zone) for user in rows]
         widths = [max(len(line[column]) for line in (*lines, ("", "", "", ""))) for column in range(4)]
         for line in lines:
             self.stdout.write("  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip())
         self.stdout.write(f"password of everyone: {people.PASSWORD}")
         self.stdout.write(f"one-click sign-in, second-factor codes and every message sent: {settings.PUBLIC_URL}/demo/")
+
+
+def _role(user: User) -> str:
+    return " ".join([user.role, *(role.name for role in user.groups.all())])
 
 
 def _name(user: User) -> str:
