@@ -51,7 +51,9 @@ def made(stack: Stack) -> dict[str, str]:
     email = f"colleague-{uuid4().hex[:8]}@demo.example"
     env = {**stack.children_env, "DJANGO_SETTINGS_MODULE": "telemed.settings"}
     code = SOMEBODY.format(email=email, password=PASSWORD)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True
+    )
     child, kept = done.stdout.split()[-2:]
     return {"email": email, "child": child, "kept": kept}
 
