@@ -2,6 +2,7 @@ from django.urls import path
 
 from consultations.views import (
     booking,
+    calendar,
     clinic,
     discover,
     emergency,
@@ -49,7 +50,7 @@ urlpatterns = [
     path("clinic/messages/", threads.clinic_threads, name="clinic-threads"),
     path("clinic/messages/<uuid:consultation_id>/", threads.clinic_thread, name="clinic-thread"),
     # a doctor's visits
-    path("clinic/calendar/", clinic.calendar, name="calendar"),
+    path("clinic/calendar/", calendar.show, name="calendar"),
     path("clinic/patients/", clinic.patients, name="clinic-patients"),
     path("clinic/patients/<uuid:patient_id>/", clinic.patient, name="clinic-patient"),
     path("clinic/visits/<uuid:appointment_id>/", clinic.visit, name="clinic-visit"),

@@ -79,8 +79,19 @@ def minutes(name: str, default: list[int]) -> list[int]:
     return found
 
 
+HOSTED = {"http", "https", "smtp", "smtps", "smtp+tls", "smtp+ssl", "redis", "rediss"}
+NAMED = {
+    "postgres": "database",
+    "postgresql": "database",
+    "unix": "socket",
+    "redis+socket": "socket",
+    "storage": "folder",
+}
+
+
 def url(name: str, value: str, schemes: set[str]) -> SplitResult:
-    """``value`` of the variable ``name``, split; ends the boot when its scheme is not one we can use."""
+    """``value`` of the variable ``name``, split; ends the boot when its scheme is not one we can use, or what it must name is
+    missing."""
     try:
         split = urlsplit(value)
         _ = split.port
@@ -88,8 +99,10 @@ def url(name: str, value: str, schemes: set[str]) -> SplitResult:
         refuse(f"{name}={value!r} is not a URL; see docs/configuration.md.")
     if split.scheme not in schemes:
         refuse(f"{name}={value!r} must start with {' or '.join(sorted(f'{scheme}://' for scheme in schemes))}.")
-    if split.scheme in ("http", "https") and not split.hostname:
-        refuse(f"{name}={value!r} names no host, like https://clinic.example.")
+    if split.scheme in HOSTED and not split.hostname:
+        refuse(f"{name}={value!r} names no host, like {split.scheme}://clinic.example.")
+    if (thing := NAMED.get(split.scheme)) and not split.path.strip("/"):
+        refuse(f"{name}={value!r} names no {thing}; see docs/configuration.md.")
     return split
 
 

@@ -3,6 +3,7 @@ the environment and is listed in docs/configuration.md."""
 
 import re
 from datetime import timedelta
+from email.utils import parseaddr
 from logging import getLevelNamesMapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ PUBLIC_URL = env.needed(
     production=PRODUCTION,
 ).rstrip("/")
 _public = env.url("PUBLIC_URL", PUBLIC_URL, {"https"} if PRODUCTION else {"http", "https"})
+if _public.path or _public.query:
+    env.refuse(f"PUBLIC_URL={PUBLIC_URL!r} must end with the host: the platform has a host of its own.")
 SECRET_KEY = env.needed(
     "SECRET_KEY", what="at least 50 random characters", demo="demo-only-" + "0" * 50, production=PRODUCTION
 )
@@ -45,6 +48,8 @@ if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,40}/", ADMIN_PATH):
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [str(_public.hostname)]) + (
     ["localhost", "127.0.0.1", ".localhost"] if DEMO else []
 )
+if _no_host := next((host for host in ALLOWED_HOSTS if "/" in host), ""):
+    env.refuse(f"ALLOWED_HOSTS: {_no_host!r} must be a host name like clinic.example.")
 ALLOWED_HOSTS += [ADMIN_HOST.split(":")[0]] if ADMIN_HOST else []
 _port = f":{_public.port}" if _public.port else ""
 _hosts = [
@@ -215,8 +220,8 @@ for _key_url in (KMS_URL, *KMS_OLD_URLS):
     env.root_key("KMS_URL" if _key_url == KMS_URL else "KMS_OLD_URLS", _key_url, token=VAULT_TOKEN)
 # Where the heads of the sealed access log are kept, out of reach of who can change the database (core.anchors).
 AUDIT_ANCHOR_URL = env.text("AUDIT_ANCHOR_URL", f"file://{LOCAL}/audit-heads.jsonl" if DEMO else "")
-if AUDIT_ANCHOR_URL:
-    env.url("AUDIT_ANCHOR_URL", AUDIT_ANCHOR_URL, {"file", "storage"})
+if AUDIT_ANCHOR_URL and not env.url("AUDIT_ANCHOR_URL", AUDIT_ANCHOR_URL, {"file", "storage"}).path.strip("/"):
+    env.refuse(f"AUDIT_ANCHOR_URL={AUDIT_ANCHOR_URL!r} names no file, like file:///mnt/worm/heads.jsonl.")
 STORAGES = {
     "default": env.storage("STORAGE_URL", STORAGE_URL),
     "tombstones": env.storage("TOMBSTONES_URL", TOMBSTONES_URL),
@@ -456,6 +461,8 @@ if (
 ):
     vars().update(env.env.email_url_config(EMAIL_URL))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", CLINIC["email"])
+if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
+    env.refuse(f"EMAIL_FROM={DEFAULT_FROM_EMAIL!r} is not an address like Clinic <hello@clinic.example>.")
 TWILIO = {
     "account_sid": env.text("TWILIO_ACCOUNT_SID"),
     "auth_token": env.text("TWILIO_AUTH_TOKEN"),
@@ -478,6 +485,13 @@ STRIPE = {
     ),
     "api_base": env.text("STRIPE_API_BASE"),
 }
+for _name, _base in (("TWILIO_BASE_URL", TWILIO["base_url"]), ("STRIPE_API_BASE", STRIPE["api_base"])):
+    if _base:
+        env.url(_name, _base, {"http", "https"})
+if PRODUCTION and not re.match("[sr]k_(live|test)_.", STRIPE["secret_key"]):
+    env.refuse("STRIPE_SECRET_KEY is not a secret key of Stripe: it begins with sk_live_ or rk_live_.")
+if PRODUCTION and not STRIPE["webhook_secret"].startswith("whsec_"):
+    env.refuse("STRIPE_WEBHOOK_SECRET is not the signing secret of a webhook: it begins with whsec_.")
 if DEMO and re.match("[sr]k_live_", STRIPE["secret_key"]):
     env.refuse("demo mode is for this machine only: no live Stripe key may be set as STRIPE_SECRET_KEY.")
 if PRODUCTION and STRIPE["webhook_secret"].startswith("whsec_demo_"):

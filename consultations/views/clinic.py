@@ -1,6 +1,5 @@
 """The doctor's side of visits: calendar, one visit, patients and their charts."""
 
-from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +22,6 @@ from telemed.accounts.context import me
 from telemed.accounts.models import IdentityCheck
 from telemed.core import audit, clock, searches
 
-FAR = 100  # years from now in which nobody asks for a week
-
 
 def practice(request: HttpRequest) -> Doctor:
     """The practice that this person runs; 404 for everybody else."""
@@ -35,36 +32,10 @@ def practice(request: HttpRequest) -> Doctor:
 
 
 @require_GET
-def calendar(request: HttpRequest) -> HttpResponse:
-    """A week of visits, in the zone of the reader."""
-    doctor, tz = practice(request), clock.current_zone()
-    first = _monday(request.GET.get("date", ""), clock.now().astimezone(tz).date())
-    since, until = (clock.at(first + timedelta(days=days), time(), tz) for days in (0, 7))
-    rows = _booked(doctor).filter(starts_at__gte=since, starts_at__lt=until).order_by("starts_at")
-    week: list[tuple[datetime, list[Appointment]]] = [
-        (clock.at(first + timedelta(days=number), time(12), tz), []) for number in range(7)
-    ]
-    for row in rows:
-        week[(row.starts_at.astimezone(tz).date() - first).days][1].append(row)
-    open_charts = Patient.objects.for_user(request.user).filter(pk__in={row.patient_id for row in rows})
-    context = {
-        "doctor": doctor,
-        "section": "calendar",
-        "week": week,
-        "known": set(open_charts.values_list("pk", flat=True)),
-        "first": since,
-        "earlier": first - timedelta(days=7),
-        "later": first + timedelta(days=7),
-        "now": clock.now(),
-    }
-    return render(request, "consultations/clinic/calendar.html", context)
-
-
-@require_GET
 def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """One visit as the doctor prepares it or looks back on it."""
     doctor = practice(request)
-    appointment = get_object_or_404(_booked(doctor), pk=appointment_id)
+    appointment = get_object_or_404(booked(doctor), pk=appointment_id)
     audit.record("read", "consultations.appointment", appointment.pk, by=me(request), patient_id=appointment.patient_id)
     now = clock.now()
     note = ClinicalNote.objects.for_user(request.user).filter(consultation__appointment=appointment).first()
@@ -81,7 +52,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 
 @require_POST
 def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
-    appointment = get_object_or_404(_booked(practice(request)), pk=appointment_id)
+    appointment = get_object_or_404(booked(practice(request)), pk=appointment_id)
     try:
         visits.cancel(appointment, by=me(request), now=clock.now())
     except visits.TooLate as refusal:
@@ -94,7 +65,7 @@ def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 @require_POST
 def hide(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """The doctor keeps a sensitive visit between the patient and themselves."""
-    appointment = get_object_or_404(_booked(practice(request)), pk=appointment_id)
+    appointment = get_object_or_404(booked(practice(request)), pk=appointment_id)
     get_object_or_404(Patient.objects.for_user(request.user), pk=appointment.patient_id)
     try:
         visits.hide(appointment, hidden=request.POST.get("hidden") == "1", by=me(request))
@@ -126,7 +97,7 @@ def patients(request: HttpRequest) -> HttpResponse:
 def patient(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     doctor = practice(request)
     chart = chart_of(request, patient_id)
-    rows = _booked(doctor).filter(patient_id=patient_id).order_by("-starts_at")[:20]
+    rows = booked(doctor).filter(patient_id=patient_id).order_by("-starts_at")[:20]
     return render(
         request,
         "consultations/clinic/patient.html",
@@ -152,21 +123,11 @@ def chart_of(request: HttpRequest, patient_id: UUID) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _booked(doctor: Doctor) -> Any:
+def booked(doctor: Doctor) -> Any:
+    """The visits of this doctor that came to be."""
     gone = [AppointmentState.HELD, AppointmentState.EXPIRED]
     return (
         Appointment.objects.filter(doctor=doctor)
         .exclude(state__in=gone)
         .select_related("patient", "visit_type", "consultation")
     )
-
-
-def _monday(wanted: str, today: date) -> date:
-    """The first day of the week that the address names, if it is within FAR, else of this week."""
-    try:
-        day = datetime.strptime(wanted, "%Y-%m-%d").date() if wanted else today  # noqa: DTZ007 -- a calendar day has no zone
-    except ValueError:
-        day = today
-    if abs(day.year - today.year) > FAR:
-        day = today
-    return day - timedelta(days=day.weekday())

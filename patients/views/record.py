@@ -35,6 +35,11 @@ def record(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse
     kinds = [(kind, label) for kind, label in TimelineEntry.Kind.choices if _may_see(kind, rights)]
     kind = wanted.get("kind", "")
     entries = entries.filter(kind__in=[kind] if kind in dict(kinds) else list(dict(kinds)))
+    tz = clock.current_zone()
+    years = [at.year for at in entries.datetimes("at", "year", order="DESC", tzinfo=tz)]
+    year = next((year for year in years if str(year) == wanted.get("year")), None)
+    if year:
+        entries = entries.filter(at__gte=datetime(year, 1, 1, tzinfo=tz), at__lt=datetime(year + 1, 1, 1, tzinfo=tz))
     before = _moment(wanted.get("before", ""))
     if before:
         entries = entries.filter(at__lt=before)
@@ -43,7 +48,7 @@ def record(request: HttpRequest, patient_id: UUID | None = None) -> HttpResponse
     own = patient.user_id == user.pk
     context = {
         "patient": patient, "entries": found[:PAGE], "older": found[PAGE - 1].at if len(found) > PAGE else None, "kind": kind,
-        "kinds": kinds, "allergies": Allergy.objects.for_user(user).standing().filter(patient=patient),
+        "kinds": kinds, "year": year, "years": years, "allergies": Allergy.objects.for_user(user).standing().filter(patient=patient),
         "conditions": Condition.objects.for_user(user).standing().filter(patient=patient), "section": "record",
         "own": own, "beside": queries.beside(patient.pk), "may_edit": rights >= {Proxy.Right.READ, Proxy.Right.BOOK}, "now": clock.now(),
         "ask_url": reverse("patients:ask") if own else reverse("patients:their-ask", args=[patient.pk]),

@@ -68,6 +68,11 @@ def day_month(moment: datetime, tz: ZoneInfo | None = None, language: str | None
     return dates.format_skeleton("MMMd", moment.astimezone(_tz(tz)), tzinfo=_tz(tz), locale=speech.locale(language))
 
 
+def month(moment: datetime, tz: ZoneInfo | None = None, language: str | None = None) -> str:
+    """'November 2026'."""
+    return dates.format_skeleton("yMMMM", moment.astimezone(_tz(tz)), tzinfo=_tz(tz), locale=speech.locale(language))
+
+
 def weekday(moment: datetime, tz: ZoneInfo | None = None, language: str | None = None) -> str:
     return dates.format_date(moment.astimezone(_tz(tz)).date(), "EEE", locale=speech.locale(language))
 

@@ -48,7 +48,9 @@ def _look(app: Any, ears: Ears) -> None:
     while True:
         time.sleep(LOOK_SECONDS)
         try:
-            with app.connection_for_read() as broker:  # a new one each time: what was lost once is what cannot be trusted
+            with (
+                app.connection_for_read() as broker
+            ):  # a new one each time: what was lost once is what cannot be trusted
                 waiting = broker.default_channel.client.llen(queue)
         except (KombuError, RedisError, OSError):
             waiting = 0  # Redis is away: that is another trouble, and says so itself

@@ -19,7 +19,7 @@ from billing.queries import earned
 from consultations.models import Appointment, Participant
 from consultations.states import AppointmentState
 from consultations.views.clinic import chart_of, practice
-from doctors.models import Doctor
+from doctors.models import Doctor, VisitType
 from doctors.queries import standing
 from patients.actions import profile
 from patients.models import Patient, Proxy, TimelineEntry
@@ -78,9 +78,11 @@ def _lanes(agenda: list[Appointment]) -> dict[UUID, int]:
 
 @require_GET
 def front(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "pages/front.html", {"doctors": Doctor.objects.listed().at(the_clinic()).order_by("name")[:4]}
-    )
+    """What this is, and a few doctors, each with their cheapest visit."""
+    doctors = list(Doctor.objects.listed().at(the_clinic()).order_by("name")[:4])
+    kinds = VisitType.objects.bookable(clock.now()).filter(doctor__in=doctors).order_by("-price", "-minutes")
+    cheapest = {kind.doctor_id: kind for kind in kinds}
+    return render(request, "pages/front.html", {"doctors": [(doctor, cheapest.get(doctor.pk)) for doctor in doctors]})
 
 
 @require_GET

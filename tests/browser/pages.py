@@ -86,6 +86,7 @@ ROWS = [
     Row("billing:payments", PATIENT, "/payments/"),
     Row("portals:clinic", DOCTOR, "/clinic/"),
     Row("consultations:calendar", DOCTOR, "/clinic/calendar/"),
+    Row("consultations:calendar", DOCTOR, "/clinic/calendar/?view=month"),
     Row("consultations:clinic-patients", DOCTOR, "/clinic/patients/"),
     Row("consultations:clinic-patient", DOCTOR, "/clinic/patients/{patient}/"),
     Row("consultations:clinic-visit", DOCTOR, "/clinic/visits/{held}/"),

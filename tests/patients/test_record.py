@@ -48,6 +48,29 @@ def test_the_timeline_is_filtered_by_kind_and_pages_back(
     assert client.get("/record/?kind=nonsense&before=never").status_code == 200
 
 
+def test_the_timeline_is_filtered_by_the_year_of_the_readers_clock(
+    amira: Patient, browse: Browse, now: datetime
+) -> None:
+    for at, title in (
+        ("2025-06-01T12:00Z", "Summer"),
+        ("2025-12-31T23:30Z", "Silvester"),
+        ("2026-01-01T12:00Z", "Later"),
+    ):
+        entry(amira, datetime.fromisoformat(at), kind="visit", title=title)
+    amira.user.time_zone = "Europe/Berlin"  # where the new year had begun
+    amira.user.save()
+    client = browse(amira.user)
+
+    def said(query: str) -> list[str]:
+        page = client.get(f"/record/{query}").content.decode()
+        return [title for title in ("Summer", "Silvester", "Later") if title in page]
+
+    assert said("") == ["Summer", "Silvester", "Later"]
+    assert said("?kind=visit&year=2025") == ["Summer"]
+    assert said("?year=2026") == ["Silvester", "Later"]
+    assert said("?year=1999") == said("?year=nonsense") == said("")
+
+
 def test_the_same_source_is_one_line(amira: Patient, now: datetime) -> None:
     from uuid import uuid4
 
