@@ -196,7 +196,11 @@ def opened(page: Page, who: str, ids: Mapping[str, str], rows: list[Row] = ROWS)
     """The rows of this person, each when it is open in ``page``."""
     for row in rows:
         if row.who == who:
-            answer = page.goto(row.path.format(**ids))
+            path = row.path.format(**ids)
+            answer = page.goto(path)
             assert answer, row
-            assert (row.path, answer.status) == (row.path, row.status)
+            assert (urlsplit(answer.url).path, answer.status) == (
+                urlsplit(path).path,
+                row.status,
+            )  # and was led nowhere else
             yield row

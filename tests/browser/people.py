@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django_otp.oath import totp
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Response
 
 from telemed.run import Stack
 
-OPENED: set[str] = set()  # what any browser of this run asked for: pages, parts of pages, redirects
+SHOWN = (200, 422)  # a page, also one that says what is wrong with what was typed
+OPENED: set[str] = set()  # what any browser of this run was shown: pages, parts of pages
 SLOW = 30_000  # milliseconds that a busy machine may take
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 ARGUMENTS = (
@@ -69,7 +70,7 @@ class People:
         context.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => note_violation(`${e.violatedDirective} ${e.blockedURI}`))"
         )
-        context.on("request", _remember)
+        context.on("response", _remember)
         self.contexts.append(context)
         page = context.new_page()
         context.on("weberror", lambda error: self.errors.append(f"{page.url}: {error.error}"))
@@ -100,8 +101,9 @@ class People:
             context.close()
 
 
-def _remember(request: Request) -> None:
-    OPENED.add(urlsplit(request.url).path)
+def _remember(answer: Response) -> None:
+    if answer.status in SHOWN:
+        OPENED.add(urlsplit(answer.url).path)
 
 
 @contextmanager

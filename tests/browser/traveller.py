@@ -26,9 +26,11 @@ class Traveller:
         self.patient = people.browser(viewport=self.size, timezone_id=str(ZONE))
         self.visit = ""
         self.flaws: list[str] = []  # what axe found on the way, and pages that run over their edge
+        self.looked = 0
 
     def look(self, page: Page) -> None:
         page.wait_for_load_state()
+        self.looked += 1
         wide = looks.overflow(page)
         found = [*looks.flaws(page), *([f"{wide} px too wide"] if wide > 0 else [])]
         self.flaws += [f"{page.url}: {flaw}" for flaw in found]

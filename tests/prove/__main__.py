@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -78,8 +79,23 @@ def _measures(open_things: ExitStack) -> dict[str, Callable[[], Iterable[Figure]
     }
 
 
-def _journeys(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
-    """The main job on a phone and on a desk; a step that fails ends its journey."""
+@dataclass(frozen=True)
+class Walk:
+    """The main job at one width: how far it went, and what was seen on the way."""
+
+    width: int
+    done: int
+    steps: int
+    stopped: str
+    looked: int
+    flaws: list[str]
+    violations: list[str]
+
+
+@cache
+def _walks(stack: run.Stack, chromium: Browser) -> list[Walk]:
+    """On a phone and on a desk; a step that fails ends its journey."""
+    walks = []
     for width in (390, 1280):
         done, stopped = 0, "all of them"
         with _people(stack, chromium) as people:
@@ -92,12 +108,21 @@ def _journeys(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
                     stopped = f"{step.__name__}: {words[0][:80]}"
                     break
                 done += 1
-        yield count(f"journey-steps {width}px", done, len(journey.steps), stopped)
+            found = (journey.looked, journey.flaws, list(people.violations))
+        walks.append(Walk(width, done, len(journey.steps), stopped, *found))
+    return walks
+
+
+def _journeys(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
+    for walk in _walks(stack, chromium):
+        yield count(f"journey-steps {walk.width}px", walk.done, walk.steps, walk.stopped)
 
 
 def _violations(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
-    """Whatever the content policy stopped on any page of anyone."""
-    found, seen = [], 0
+    """Whatever the content policy stopped on any page of anyone, and on the way of the main job."""
+    walks = _walks(stack, chromium)
+    found = [violation for walk in walks for violation in walk.violations]
+    seen = sum(walk.looked for walk in walks)
     for who in pages.PEOPLE:
         with _people(stack, chromium) as people:
             page = people.demo(who) if who else people.browser()
@@ -109,9 +134,10 @@ def _violations(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
 
 
 def _barriers(stack: run.Stack, chromium: Browser) -> Iterator[Figure]:
-    """What axe finds on every page in both themes, at both widths, left to right and right to left."""
-    found: list[str] = []
-    seen = 0
+    """What axe finds on every page in both themes, at both widths, left to right and right to left; and on the way."""
+    walks = _walks(stack, chromium)
+    found = [flaw for walk in walks for flaw in walk.flaws]
+    seen = sum(walk.looked for walk in walks)
     for (language, size, theme), who in product(VIEWS, pages.PEOPLE):
         options: dict[str, Any] = {"viewport": size, "color_scheme": theme}
         with _people(stack, chromium) as people:
