@@ -90,13 +90,19 @@ class Journey(Traveller):
         self.look(page)
 
     def pay(self) -> None:
-        """4: on the page of the payment company: a card that is refused, then one that works."""
+        """4: on the page of the payment company: a card that is refused, back to ours, then one that works."""
         page = self.patient
         page.get_by_role("button", name=re.compile("^Pay")).click()
         page.wait_for_url("**/demo/pay/**")
         card(page, "4000000000000002")
         expect(page.get_by_role("alert")).to_be_visible()
         self.look(page)
+        page.get_by_role("link", name="go back without paying").click()
+        page.wait_for_url(f"**/book/{self.visit}/pay/")
+        expect(page.get_by_role("heading", name="Pay for your visit")).to_be_visible()
+        self.look(page)
+        page.get_by_role("button", name=re.compile("^(Pay|Try again)")).click()
+        page.wait_for_url("**/demo/pay/**")
         card(page, "4242424242424242")
         page.wait_for_url("**/done/")
         expect(page.get_by_role("heading", name="Your visit is booked")).to_be_visible()
