@@ -4,9 +4,13 @@ import re
 from datetime import datetime
 
 import pytest
-from django.test import Client
+from argon2 import extract_parameters
+from argon2.low_level import Type
+from django.contrib.auth.hashers import make_password
+from django.test import Client, override_settings
 
 from patients.models import Patient
+from telemed import settings as shipped
 from telemed.accounts.models import User
 from tests import cast
 from tests.accounts.test_entry import ask
@@ -83,3 +87,12 @@ def test_a_password_does_not_grow_old(amira: Patient, time: Time) -> None:
     time.move(days=5000)
     answer = Client().post("/login/", {"address": "amira@example.com", "password": cast.PASSWORD})
     assert answer["Location"] == "/start/"
+
+
+def test_a_password_is_kept_as_argon2id_at_the_cost_that_owasp_asks_for() -> None:
+    """OWASP Password Storage Cheat Sheet: at least 19 MiB, two rounds."""
+    with override_settings(PASSWORD_HASHERS=shipped.PASSWORD_HASHERS):
+        kept = extract_parameters(make_password(cast.PASSWORD).removeprefix("argon2"))
+    assert (kept.type, kept.hash_len >= 32, kept.salt_len >= 16) == (Type.ID, True, True)
+    assert kept.memory_cost >= 19 * 1024
+    assert kept.time_cost >= 2

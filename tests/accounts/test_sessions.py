@@ -314,3 +314,18 @@ def test_signing_out_is_logged(amira: Patient) -> None:
     sign_in("amira@example.com").post("/logout/")
     event = AuditEvent.objects.get(action="logout")
     assert (event.actor_id, event.entity_id) == (amira.user_id, str(amira.user_id))
+
+
+def test_every_sign_in_is_logged_and_every_one_that_fails_naming_nobody(amira: Patient, client: Client) -> None:
+    client.post("/login/", {"address": "amira@example.com", "password": "not the password"})
+    client.post("/login/", {"address": "nobody@example.com", "password": "not the password"})
+    client.post("/login/", {"address": "amira@example.com", "by_code": ""})
+    client.post("/login/code/", {"code": "000000"})
+    sign_in("amira@example.com")
+    lines = AuditEvent.objects.filter(action="login").order_by("id")
+    assert list(lines.values_list("entity", "entity_id", "actor_id", "outcome")) == [
+        ("accounts.password", "", None, "refused"),
+        ("accounts.password", "", None, "refused"),
+        ("accounts.code", "", None, "refused"),
+        ("accounts.user", str(amira.user_id), amira.user_id, "done"),
+    ]

@@ -151,6 +151,18 @@ def test_a_broken_picture_and_one_that_is_too_large_are_refused(db: None, browse
     assert StoredFile.objects.count() == 0
 
 
+def test_a_picture_of_too_many_pixels_is_refused_unopened(db: None, browse: Browse) -> None:
+    """A few kilobytes that would be 400 MB when opened."""
+    _user, client = kit.applicant(browse)
+    client.post("/clinic/apply/about/", kit.ABOUT)
+    out = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(out, "PNG")
+    assert len(out.getvalue()) < 100_000
+    page = client.post("/clinic/apply/documents/", {"kind": "other", "upload": kit.file(out.getvalue())})
+    assert (page.status_code, "cannot be opened" in page.content.decode()) == (422, True)
+    assert StoredFile.objects.count() == 0
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_photo_is_drawn_anew_upright_and_without_its_place(db: None, browse: Browse, kind: str) -> None:
     _user, client = kit.applicant(browse)
@@ -207,6 +219,15 @@ def test_a_paper_is_never_shown_as_a_page(noor: Doctor, office: Client, lina: Do
     assert AuditEvent.objects.filter(action="read", entity="doctors.document", entity_id=str(paper.pk)).count() == 1
     assert browse(lina.user).get(f"/admin/doctors/documents/{paper.pk}/").status_code == 403
     assert browse(lina.user).get(f"/clinic/documents/{paper.pk}/").status_code == 404
+
+
+def test_the_name_of_a_paper_adds_nothing_to_the_header_of_its_download(noor: Doctor, office: Client) -> None:
+    paper = noor.documents.get(kind="licence")
+    paper.file.name = 'a"; filename=b.html\r\nSet-Cookie: x=1 رخصة.pdf'
+    paper.file.save(update_fields=["name"])
+    answer = office.get(f"/admin/doctors/documents/{paper.pk}/")
+    assert "Set-Cookie" not in answer.headers
+    assert answer["Content-Disposition"].startswith("inline; filename*=utf-8''a%22%3B%20filename%3Db.html")
 
 
 # --- the review

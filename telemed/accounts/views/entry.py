@@ -84,6 +84,7 @@ def code(request: HttpRequest) -> HttpResponse:
             )
         except codes.REFUSALS as refusal:
             form.add_error("code", str(refusal))
+            audit.record("login", "accounts.code", by=None, purpose="PATRQT", outcome="refused")
         else:
             return _proved(request, proof)
     context = {
@@ -140,6 +141,7 @@ def _look_at(request: HttpRequest, form: SignInForm) -> Any:
     if user is None:
         words = _("The address and the password do not belong together. Try again, or ask for a code.")
         form.add_error("password", words)
+        audit.record("login", "accounts.password", by=None, purpose="PATRQT", outcome="refused")
     return user
 
 
