@@ -169,7 +169,7 @@ def tell_who_handles_it(event: Event) -> None:
 
 def remind_of_clocks(now: datetime) -> None:
     """Before somebody must have been told, and again when it is late. Each once."""
-    for duty in Duty.objects.filter(state=DutyState.DUE, due_at__lte=now + timedelta(days=7)).order_by("due_at")[:200]:
+    for duty in Duty.objects.filter(state=DutyState.DUE, due_at__lte=now + timedelta(days=7)).order_by("due_at"):
         if now >= duty.due_at:
             _remind(duty, "late", _late, now)
         elif now >= duty.due_at - clocks.lead(clocks.rule(duty.rule)):

@@ -14,7 +14,7 @@ def tidy() -> None:
     run."""
     now = clock.now()
     approvals.tidy(now)
-    for row in EmergencyAccess.objects.filter(reviewed_at=None, review_due_at__lte=now)[:100]:
+    for row in EmergencyAccess.objects.filter(reviewed_at=None, review_due_at__lte=now):
         remind_of_review(row, now)
     remind_of_clocks(now)
 

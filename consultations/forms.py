@@ -7,12 +7,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from consultations.wording import FREQUENCIES, ROUTES
 from doctors.models import Specialty
-from patients.models import Patient
+from patients.models import ConsentText, Patient
 from telemed.accounts.models import User
 
 # What must not wait for a video visit. Source: NHS, "When to call 999" (read as of 2026-11-01); WHO, suicide prevention.
@@ -101,8 +102,14 @@ class ShareForm(forms.Form):
         help_text=_("People who may act for you see nothing of it: no visit, no message, no prescription, no payment."),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, hideable: bool, **kwargs: Any) -> None:
+    text = forms.ModelChoiceField(
+        ConsentText.objects.none(), required=False, widget=forms.HiddenInput,
+        error_messages={"invalid_choice": _("These words have changed. Read them again, then tick the box.")},
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, hideable: bool, texts: QuerySet[ConsentText], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["text"].queryset = texts  # type: ignore[attr-defined]
         self.fields["hide"].quiet = True  # type: ignore[attr-defined]
         if not hideable:
             del self.fields["hide"]

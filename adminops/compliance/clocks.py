@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from adminops.compliance.places import EEA, country
 from adminops.states import Protection, Risk, Standing
+from patients.data import purposes
 from telemed.core import clock
 
 To = Literal["people", "authority", "media", "controller"]
@@ -144,7 +145,8 @@ def _owner(facts: Facts) -> bool:
 
 
 GDPR, UK, HIPAA, FTC = date(2018, 5, 25), date(2021, 1, 1), date(2013, 9, 23), date(2024, 7, 29)
-DPDP, CERT = date(2027, 5, 13), date(2022, 6, 28)
+DPDP, CERT = purposes.FROM[purposes.DPDP], date(2022, 6, 28)
+PROPOSED = date.max  # not in force
 DPDP_LAW = (
     "DPDP Act 2023 s. 8(6) and Digital Personal Data Protection Rules 2025, rule 7, G.S.R. 846(E) of 13 November 2025"
 )
@@ -186,6 +188,10 @@ CLOCKS = (
     Clock("hipaa-410", "HIPAA", _("The clinic for which we work"), "controller", SIXTY, HIPAA,
           "45 CFR 164.410(b): the business associate tells the covered entity at the latest 60 days after discovery; the contract may say less",
           _once(lambda facts: facts.standing == Standing.PROCESSOR and bool(facts.count("US")) and facts.readable and facts.harmful, "US")),
+    Clock("hipaa-contingency", "HIPAA", _("The clinic for which we work"), "controller", timedelta(hours=24), PROPOSED,
+          "Proposed 45 CFR 164.314(a)(2)(i)(D), 90 FR 898 of 6 January 2025, not in force: a business associate that activates its "
+          "contingency plan tells the covered entity within 24 hours",
+          _once(lambda facts: facts.standing == Standing.PROCESSOR and bool(facts.count("US")), "US")),
     Clock("ftc-people", "FTC", _("The people concerned"), "people", SIXTY, FTC,
           "16 CFR 318.4(a): without unreasonable delay, at the latest 60 calendar days after discovery", _once(_ftc, "US")),
     Clock("ftc-media", "FTC", _("Prominent media of the state"), "media", SIXTY, FTC,

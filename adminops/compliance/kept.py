@@ -17,8 +17,7 @@ from adminops.within import within
 from patients.actions import erasure
 from patients.models import Limit
 from telemed.accounts.context import me
-from telemed.core import audit, clock
-from telemed.core.fields import EncryptedField
+from telemed.core import audit, clock, datamap
 
 READS = permission_required("adminops.read_retained", raise_exception=True)
 
@@ -54,9 +53,11 @@ def record(request: HttpRequest, *, limit_id: UUID, site: AdminSite) -> HttpResp
 
 
 def _facts(item: models.Model) -> Iterator[tuple[str, Any]]:
-    """What a row says: its encrypted words and its days."""
+    """What a row says of the person, as the map of data has it, and its days; never a secret."""
+    told = datamap.rows()[item._meta.label_lower].names(datamap.PHI, datamap.PII, datamap.FINANCIAL)
     for field in item._meta.concrete_fields:
-        if isinstance(field, EncryptedField | models.DateTimeField | models.DateField):
+        day = isinstance(field, models.DateField) and datamap.said(item, field.name) != datamap.SECRET
+        if not field.is_relation and (field.name in told or day):
             value = getattr(item, field.attname)
             if value:
                 yield str(field.verbose_name), value

@@ -142,9 +142,10 @@ def require_adult(patient: Patient, *, by: User, now: datetime) -> None:
 @transaction.atomic
 def describe(
     appointment: Appointment, *, reason: str | None = None, shares_record: bool | None = None, hidden: bool = False,
-    by: User, now: datetime,
+    language: str = "", by: User, now: datetime,
 ) -> None:  # fmt: skip
-    """Keep what the patient says about the visit while the hold lasts. Raises HoldExpired."""
+    """Keep what the patient says about the visit while the hold lasts. ``language``: of the page on which they agreed, when
+    it is not their own. Raises HoldExpired."""
     require_hold(appointment, now)
     if reason is not None:
         appointment.reason = reason
@@ -152,7 +153,7 @@ def describe(
         appointment.shares_record = shares_record
         appointment.hidden_from_proxies = hidden and by.pk == appointment.patient.user_id
     if shares_record:
-        consents.say_yes(appointment.patient, consents.SHARING, language=by.language, by=by, now=now)
+        consents.say_yes(appointment.patient, consents.SHARING, language=language or by.language, by=by, now=now)
     appointment.save(update_fields=["reason", "shares_record", "hidden_from_proxies"])
     audit.record("update", "consultations.appointment", appointment.pk, by=by, patient_id=appointment.patient_id)
 

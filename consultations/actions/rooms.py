@@ -18,6 +18,7 @@ from consultations.actions import log, presence, visits
 from consultations.models import Consultation, Participant
 from consultations.states import ConsultationState
 from doctors.actions import licences
+from patients.actions import consents
 from telemed.accounts.models import User
 from telemed.core import audit, realtime, states
 from telemed.core.problems import Refusal
@@ -63,6 +64,11 @@ class TooSoon(Refusal):
     sentence = _("The patient has not come yet. You can end the visit ten minutes after its start.")
 
 
+class NotAgreed(Refusal):
+    code = "not_agreed"
+    sentence = _("You took back your agreement to visits by video. Agree again, or cancel the visit.")
+
+
 @dataclass(frozen=True)
 class Entered:
     seat: Participant
@@ -77,15 +83,22 @@ def require_open(room: Consultation, now: datetime) -> None:
         raise Early
 
 
+def require_agreed(seat: Participant) -> None:
+    """Nobody sits before a camera who said no to it. Raises NotAgreed for the seat of a patient who took the consent back."""
+    if seat.role == Role.PATIENT and consents.taken_back(seat.consultation.appointment.patient, consents.TELEHEALTH):
+        raise NotAgreed
+
+
 @transaction.atomic
 def enter(seat_id: UUID, *, socket: str, instance: str, take: bool, by: User, now: datetime) -> Entered:
     """Take the seat with this socket. The same page instance resumes and keeps its epoch; another one needs ``take``.
 
-    Raises Early, Over, NotLicensed, or Busy when another page holds the seat.
+    Raises Early, Over, NotLicensed, NotAgreed, or Busy when another page holds the seat.
     """
     room, seats = _locked(seat_id)
     seat = seats[seat_id]
     require_open(room, now)
+    require_agreed(seat)
     if seat.role == Role.DOCTOR:
         licences.require(room.appointment.doctor, now)
     if seat.socket and seat.instance != instance and not take:

@@ -43,7 +43,7 @@ class Room(Socket):
 
     def _door(self) -> int:
         """0, or the code that says why this person may not be here now."""
-        seats = Participant.objects.for_user(self.user).select_related("consultation__appointment")
+        seats = Participant.objects.for_user(self.user).select_related("consultation__appointment__patient")
         seat = seats.filter(consultation_id=self.room_id).first()
         if seat is None:
             return DENIED
@@ -51,6 +51,9 @@ class Room(Socket):
             self.seat, self.me = seat, str(seat.pk)
         try:
             rooms.require_open(seat.consultation, clock.now())
+            rooms.require_agreed(seat)
+        except rooms.NotAgreed:
+            return DENIED
         except rooms.Over:
             return ENDED
         except rooms.Early:
@@ -88,7 +91,7 @@ class Room(Socket):
         except rooms.Busy:
             self.held = None
             await self.tell({"t": "busy"})
-        except licences.NotLicensed:
+        except (licences.NotLicensed, rooms.NotAgreed):
             await self.close(DENIED)
         except (rooms.Over, rooms.Early) as refusal:
             await self.close(ENDED if isinstance(refusal, rooms.Over) else EARLY)

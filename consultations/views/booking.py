@@ -157,11 +157,17 @@ def share(request: HttpRequest, appointment: Appointment) -> HttpResponse:
     initial = {"share": chosen, "consent": agreed, "hide": appointment.hidden_from_proxies, **kept.take(request)}
     own = appointment.patient.user_id == me(request).pk
     hideable = own and Proxy.objects.open().filter(patient=appointment.patient).exists()
-    form = ShareForm(request.POST or None, initial=initial, hideable=hideable)
+    form = ShareForm(
+        request.POST or None, initial=initial, hideable=hideable, texts=consents.latest(consents.TELEHEALTH)
+    )
     if request.method == "POST" and form.is_valid():
         now, user = clock.now(), me(request)
-        consents.give(appointment.patient, text, by=user, now=now)
-        facts = {"shares_record": form.cleaned_data["share"], "hidden": form.cleaned_data.get("hide", False)}
+        consents.give(appointment.patient, form.cleaned_data["text"] or text, by=user, now=now)
+        facts = {
+            "language": str(request.LANGUAGE_CODE),
+            "shares_record": form.cleaned_data["share"],
+            "hidden": form.cleaned_data.get("hide", False),
+        }
         booking.describe(appointment, **facts, by=user, now=now)
         return redirect("consultations:book-check", appointment.pk)
     whole = consents.wording(consents.SHARING, str(request.LANGUAGE_CODE))

@@ -1,5 +1,6 @@
 """The pages of a visit by video: device check, waiting room and call, and what comes after."""
 
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from consultations.states import AppointmentState, ConsultationState
 from consultations.views.clinic import chart_of
 from patients import queries
 from patients.models import Patient
+from telemed.accounts.context import me
 from telemed.core import clock, speech
 
 Role = Participant.Role
@@ -35,6 +37,8 @@ def check(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     if seat.consultation.state == ConsultationState.ENDED:
         return redirect("consultations:room-after", appointment_id)
     now = clock.now()
+    if refused := _disagreed(request, seat):
+        return refused
     facts = {"opens": seat.consultation.is_open(now), "line": waiting.line(seat.consultation, now)}
     return render(request, "consultations/room/check.html", _context(seat) | facts)
 
@@ -50,6 +54,8 @@ def call(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         return render(request, "consultations/room/early.html", _context(seat) | {"now": now})
     except rooms.Over:
         return redirect("consultations:room-after", appointment_id)
+    if refused := _disagreed(request, seat):
+        return refused
     if seat.devices is None:
         return redirect("consultations:room-check", appointment_id)
     facts = {"line": waiting.line(seat.consultation, now), "other": seat.consultation.appointment.doctor.name}
@@ -101,6 +107,17 @@ def _seat(request: HttpRequest, appointment_id: UUID, role: str) -> Participant:
     if seat is None:
         raise Http404
     return seat
+
+
+def _disagreed(request: HttpRequest, seat: Participant) -> HttpResponse | None:
+    """The page for who took the consent back: the way to agree again, and the way out."""
+    try:
+        rooms.require_agreed(seat)
+    except rooms.NotAgreed as refusal:
+        own = seat.consultation.appointment.patient.user_id == me(request).pk
+        facts = {"refusal": refusal, "own": own, "now": clock.now()}
+        return render(request, "consultations/room/disagreed.html", _context(seat) | facts, status=HTTPStatus.CONFLICT)
+    return None
 
 
 def _sitting(room: Consultation) -> UUID:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from patients import queries
@@ -38,12 +39,21 @@ def wording(purpose: str, language: str) -> ConsentText:
     return ConsentText.objects.latest_of(purpose, language)
 
 
+def latest(purpose: str) -> QuerySet[ConsentText]:
+    """The latest wording in each language: what somebody can agree to now."""
+    newest = ConsentText.objects.filter(purpose=purpose).order_by("-version").values("version")[:1]
+    return ConsentText.objects.filter(purpose=purpose, version=newest)
+
+
 def given(patient: Patient, purpose: str) -> bool:
     """True when the patient accepted the latest version, in any language, and did not withdraw."""
-    latest = ConsentText.objects.filter(purpose=purpose).order_by("-version").values("version")[:1]
-    return Consent.objects.filter(
-        patient=patient, text__purpose=purpose, text__version=latest, withdrawn_at=None
-    ).exists()
+    return Consent.objects.filter(patient=patient, text__in=latest(purpose), withdrawn_at=None).exists()
+
+
+def taken_back(patient: Patient, purpose: str) -> bool:
+    """True when the patient agreed once, in whichever wording, and lets none of it stand any more."""
+    rows = Consent.objects.filter(patient=patient, text__purpose=purpose).values_list("withdrawn_at", flat=True)
+    return bool(rows) and all(rows)
 
 
 def allowed(patient: Patient, purpose: str, *, now: datetime) -> bool:

@@ -138,10 +138,10 @@ def disagree(row: PrivacyRequest, words: str, *, by: User, now: datetime) -> Non
 
 def watch(now: datetime) -> None:
     """Warn of clocks that run out soon, and mark those that did; each once."""
-    for row in PrivacyRequest.objects.open().filter(warned_at=None)[:500]:
+    for row in PrivacyRequest.objects.open().filter(warned_at=None):
         if row.due_at - clocks.ahead(row.received_at, row.due_at) <= now:
             _remember(row, "warned_at", "patients.privacyrequest.soon", now)
-    for row in PrivacyRequest.objects.late(now).filter(late_at=None)[:500]:
+    for row in PrivacyRequest.objects.late(now).filter(late_at=None):
         _remember(row, "late_at", "patients.privacyrequest.late", now)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from patients.data.purposes import DPDP, FROM
+
 # With the EEA, and the United Kingdom whose law says the same.
 EU = frozenset({
     "AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT", "LV", "LT", "LU", "MT", "NL", "PL",
@@ -58,7 +60,7 @@ CLOCKS = (
         "Indian Medical Council (Professional Conduct, Etiquette and Ethics) Regulations 2002, 1.3.2",
     ),
     Clock(
-        "DPDP 14(3)", frozenset({"IN"}), EVERYTHING - {"access", "concern"}, Span(days=90), None, date(2027, 5, 14),
+        "DPDP 14(3)", frozenset({"IN"}), EVERYTHING - {"access", "concern"}, Span(days=90), None, FROM[DPDP],
         "Digital Personal Data Protection Rules 2025, rule 14(3), in force eighteen months after 14 November 2025",
     ),
     # What no law gives a clock gets one of ours.

@@ -143,7 +143,7 @@ def test_a_program_is_told_so_with_a_code(amira: Patient, browse: Browse) -> Non
     assert b'"code": "fresh_proof"' in answer.content
 
 
-def test_what_was_typed_waits_behind_the_proof(amira: Patient, browse: Browse) -> None:
+def test_what_was_typed_waits_behind_the_proof_for_who_typed_it(amira: Patient, mateo: Patient, browse: Browse) -> None:
     from telemed.accounts import kept
 
     client = browse(amira.user)
@@ -152,6 +152,10 @@ def test_what_was_typed_waits_behind_the_proof(amira: Patient, browse: Browse) -
     assert view(request)["Location"] == "/account/again/?next=/visits/"
     later = RequestFactory().get("/visits/")
     later.user, later.session = amira.user, request.session
+    others = RequestFactory().get("/visits/")
+    others.user, others.session = mateo.user, browse(mateo.user).session
+    others.session[kept.KEY] = request.session[kept.KEY]
+    assert kept.take(others) == {}
     assert kept.take(later) == {"reason": "Headaches"}
 
 

@@ -1,13 +1,16 @@
 """What changed, in the admin: for who reads the log of changes, without a value that says who or how somebody is."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from auditlog.models import LogEntry
 from auditlog.registry import auditlog
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from adminops import history
+from consultations.models import Appointment
 from doctors.models import Doctor
 from patients.actions import profile
 from patients.models import Patient
@@ -66,3 +69,25 @@ def test_who_does_not_read_the_log_of_changes_has_no_such_page(lina: Doctor, bro
 def test_profile_changes_by_the_patient_are_in_the_history(amira: Patient) -> None:
     assert LogEntry.objects.get_for_object(amira).exists()
     assert profile.record_of(amira.user, now=amira.created_at) == amira if amira.user else False
+
+
+@pytest.mark.parametrize(
+    "place", ["consultations/appointment", "patients/patient", "consultations/reminder", "accounts/user"]
+)
+def test_each_patient_on_a_list_sees_who_looked_in_as_many_questions_for_one_as_for_three(
+    place: str, visit: Appointment, amira: Patient, lina: Doctor, admin: User, browse: Browse, now: datetime
+) -> None:
+    client, label = office(browse, admin), place.replace("/", ".")
+    client.get(f"/admin/{place}/")  # what is asked once for each process
+    with CaptureQueriesContext(connection) as one:
+        page = client.get(f"/admin/{place}/")
+    lines = AuditEvent.objects.filter(request_id=page["X-Request-ID"], action="read", entity=label)
+    assert (page.status_code, [row.patient_id for row in lines]) == (200, [amira.pk])
+    for nth in (1, 2):
+        more = cast.patient(f"more{nth}@example.com", f"More {nth}", now=now)
+        cast.visit(more, lina, now=now, starts_at=now + timedelta(hours=1 + nth))
+    with CaptureQueriesContext(connection) as three:
+        page = client.get(f"/admin/{place}/")
+    lines = AuditEvent.objects.filter(request_id=page["X-Request-ID"], action="read", entity=label)
+    assert {row.patient_id for row in lines} == set(Patient.objects.values_list("pk", flat=True))
+    assert len(three) == len(one)

@@ -72,7 +72,7 @@ def test_620_patients_in_three_regions_make_exactly_these_duties() -> None:
 
 
 def test_from_may_2027_india_asks_for_more() -> None:
-    day = datetime(2027, 5, 12, 12, tzinfo=UTC)
+    day = datetime(2027, 5, 13, 12, tzinfo=UTC)
     assert "dpdp-board" not in codes(discovered_at=day)
     added = [row for row in due(discovered_at=day + DAYS) if row not in due()]
     assert added == [
@@ -162,11 +162,19 @@ def test_a_clinic_in_europe_tells_its_own_authority_and_one_from_outside_that_of
 
 
 def test_every_clock_is_dated_and_says_where_it_comes_from() -> None:
-    assert len({row.code for row in clocks.CLOCKS}) == len(clocks.CLOCKS) == 18
+    assert len({row.code for row in clocks.CLOCKS}) == len(clocks.CLOCKS) == 19
     for rule in clocks.CLOCKS:
-        assert rule.since < LATER.date(), rule.code
+        assert rule.since < LATER.date() or rule.since == clocks.PROPOSED, rule.code
         assert any(word in rule.source for word in ("CFR", "Regulation", "GDPR", "DPDP", "CERT-In")), rule.code
         assert ("no number" in rule.source) == (clocks.HOUSE in rule.source), rule.code
+
+
+def test_what_is_only_proposed_makes_no_duty_yet() -> None:
+    """The 24 hours of a business associate after its contingency plan (90 FR 898) stand in the table with their source."""
+    helper = {"standing": Standing.PROCESSOR, "people": {"US-CA": 510}}
+    assert codes(**helper, discovered_at=LATER) == ["hipaa-410"]
+    proposed = clocks.rule("hipaa-contingency")
+    assert (proposed.since, proposed.within, proposed.to) == (clocks.PROPOSED, 24 * HOURS, "controller")
 
 
 def test_an_hour_that_a_clock_change_takes_away_is_no_hour_less() -> None:

@@ -1,14 +1,16 @@
 """Booking in the browser's words: one question a page, kept answers, clear sentences."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from consultations.models import Appointment
 from consultations.queries import Slot
 from doctors.models import Doctor
-from patients.models import Consent, Patient
+from patients.data import texts
+from patients.models import Consent, ConsentText, Patient
 from tests import cast
 from tests.conftest import Browse, Time
 
@@ -63,6 +65,26 @@ def test_a_new_patient_books_a_free_visit_page_by_page(db: None, free: Doctor, n
         [("Penicillin", "rash"), ("Latex", "")],
         [("Latex", ""), ("Penicillin", "rash")],
     )
+
+
+def test_what_is_agreed_to_are_the_words_that_were_on_the_page(free: Doctor, now: datetime, browse: Browse) -> None:
+    """A page that was open in Spanish is agreed to in Spanish, and one with older words not at all."""
+    fresh = cast.patient("fresh@example.com", "", now=now, complete=False)
+    cast.consent_text()
+    spanish = [ConsentText.objects.kept(texts.newest(each, "es"))[0] for each in ("telehealth", "sharing")]
+    client = browse(fresh.user)
+    at = client.post(url(cast.slot(free, now + timedelta(minutes=40))))["Location"]
+    at = client.post(client.post(at, {"reason": "Itchy rash"})["Location"], PROFILE)["Location"]
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "es"
+    assert f'name="text" value="{spanish[0].pk}"' in client.get(at).content.decode()
+    old = ConsentText.objects.create(
+        purpose="telehealth", version=date(2020, 1, 1), language="es", body="Antes", sha256="0" * 64
+    )
+    sent = {"share": "record", "consent": "on"}
+    assert client.post(at, {**sent, "text": str(old.pk)}).status_code == 422
+    assert Consent.objects.count() == 0
+    client.post(at, {**sent, "text": str(spanish[0].pk)})
+    assert {row.text for row in Consent.objects.all()} == set(spanish)
 
 
 def test_a_warning_sign_interrupts_with_the_emergency_number_and_keeps_the_reason(

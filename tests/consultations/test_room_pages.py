@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from consultations.actions import chat, rooms, visits
 from consultations.models import Appointment, Participant, RoomEvent
 from doctors.models import Doctor
-from patients.actions import sharing
+from patients.actions import consents, sharing
 from patients.models import Patient
 from telemed.core import clock
 from telemed.core.models import AuditEvent
@@ -64,6 +64,28 @@ def test_who_did_not_check_the_devices_is_sent_there_first(
     time.move(minutes=35)
     answer = browse(amira.user).get(f"/visits/{visit.pk}/room/wait/")
     assert (answer.status_code, answer["Location"]) == (302, f"/visits/{visit.pk}/room/")
+
+
+def test_who_took_the_agreement_to_video_back_is_not_let_in_until_they_agree_again(
+    visit: Appointment, amira: Patient, lina: Doctor, browse: Browse, time: Time
+) -> None:
+    user, now = cast.user_of(amira), clock.now()
+    consents.give(amira, cast.consent_text(), by=user, now=now)
+    consents.say_no(amira, consents.TELEHEALTH, by=user, now=now)
+    time.move(minutes=35)
+    client, paths = browse(user), (f"/visits/{visit.pk}/room/", f"/visits/{visit.pk}/room/wait/")
+    for path in paths:
+        page = client.get(path)
+        assert page.status_code == 409
+        assert "You took back your agreement to visits by video" in text_of(page)
+        assert 'href="/account/privacy/#telehealth"' in text_of(page)
+        assert f'href="/visits/{visit.pk}/cancel/"' in text_of(page)
+    with pytest.raises(rooms.NotAgreed):
+        come(visit, "patient")
+    come(visit, "doctor")  # who said no is the patient
+    consents.say_yes(amira, consents.TELEHEALTH, language="en", by=user, now=clock.now())
+    assert [client.get(path).status_code for path in paths] == [200, 302]  # 302: the devices come first
+    come(visit, "patient")
 
 
 def test_the_waiting_room_and_the_call_are_one_document(

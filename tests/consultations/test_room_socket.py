@@ -13,10 +13,12 @@ from pytest_django import Settings
 from consultations.actions import chat, rooms, visits
 from consultations.models import Appointment, Consultation, Participant, RoomEvent
 from doctors.models import Doctor
+from patients.actions import consents
 from patients.models import Patient
 from telemed.accounts.actions import members
 from telemed.core import clock, sockets
 from telemed.core.realtime import hub
+from tests import cast
 from tests.conftest import Time
 from tests.consultations.room_kit import Page, db, end_hub, enter, session_of
 
@@ -92,6 +94,18 @@ async def test_before_the_room_opens_it_says_early(room: Consultation, keys: dic
 async def test_after_the_visit_it_says_ended(room: Consultation, amira: Patient, time: Time) -> None:
     time.move(hours=2)
     assert await code_at(room.pk, await db(session_of, amira.user)) == 4410
+
+
+async def test_who_took_the_agreement_to_video_back_is_denied(
+    room: Consultation, keys: dict[str, str], amira: Patient
+) -> None:
+    def take_back() -> None:
+        user = cast.user_of(amira)
+        consents.give(amira, cast.consent_text(), by=user, now=clock.now())
+        consents.say_no(amira, consents.TELEHEALTH, by=user, now=clock.now())
+
+    await db(take_back)
+    assert await code_at(room.pk, keys["amira"]) == 4403
 
 
 async def test_a_page_of_another_site_is_refused(room: Consultation, keys: dict[str, str]) -> None:

@@ -12,13 +12,15 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection, models, transaction
 
 from adminops import roles
+from adminops.compliance import kept
+from billing.models import Payment
 from consultations.models import Appointment, ClinicalNote, Consultation
 from doctors.models import Doctor
 from patients.actions import erasure, family, invitations, limits, requests
 from patients.models import Limit, Patient, PrivacyRequest, Proxy
 from telemed.accounts.actions import identity
 from telemed.accounts.models import IdentityCheck, User
-from telemed.core import clock, crypto, events
+from telemed.core import clock, crypto, events, files
 from telemed.core.models import AuditEvent, Delivery, StoredFile, Tombstone
 from telemed.core.uploads import Upload
 from telemed.notifications.actions import outbox
@@ -221,6 +223,16 @@ def test_the_keepers_of_records_read_it_and_nobody_else(
     assert "adminops.read_retained" not in {
         task for role in roles.book().staff if role.key != "records" for task in role.tasks
     }
+
+
+def test_what_they_read_are_words_amounts_and_days_and_no_key(amira: Patient, now: datetime) -> None:
+    facts = {"owner": f"patient:{amira.pk}", "purpose": "kept", "content_type": "image/jpeg"}
+    scan = files.save(b"scan", name="scan.jpg", now=now, **facts)
+    told = dict(kept._facts(StoredFile.objects.get(pk=scan.pk)))
+    assert set(told) == {"name", "created at"}
+    assert told["name"] == "scan.jpg"
+    paid = dict(kept._facts(Payment(amount=4500, currency="GBP")))
+    assert paid["amount"] == 4500
 
 
 def test_the_keepers_of_records_find_nobody_who_did_not_leave(
