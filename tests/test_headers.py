@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from django.test import Client
 from consultations.models import Appointment
 from patients.models import Patient
 from telemed.accounts import policy
+from telemed.accounts.models import User
+from tests import cast
 from tests.conftest import Browse
 from tests.test_production import good
 
@@ -118,6 +121,13 @@ def test_what_changes_something_does_not_answer_to_get(visit: Appointment) -> No
     for path in ("/logout/", "/account/sessions/others/", "/account/preferences/", f"/visits/{visit.pk}/hide/"):
         assert client.get(path).status_code == 405, path
     assert Appointment.objects.get(pk=visit.pk).state == "confirmed"
+
+
+def test_the_back_office_runs_and_styles_with_our_own_files_only(admin: User, now: datetime, browse: Browse) -> None:
+    answer = cast.prove(browse(admin), admin, now=now).get("/admin/")
+    parts = (part.split() for part in answer["Content-Security-Policy"].split(";"))
+    policy_of = {words[0]: words[1:] for words in parts if words}
+    assert (answer.status_code, policy_of["script-src"], policy_of["style-src"]) == (200, ["'self'"], ["'self'"])
 
 
 def test_no_answer_becomes_a_script_of_another_site(amira: Patient, browse: Browse) -> None:

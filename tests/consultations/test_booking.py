@@ -113,7 +113,7 @@ def test_a_taken_slot_is_refused_and_the_nearest_are_offered(
         timedelta(minutes=-20),
         timedelta(minutes=20),
         timedelta(minutes=40),
-    ] or len(near) == 3
+    ]
     assert slot.starts_at not in [found.starts_at for found in near if found.visit_type.doctor_id == lina.pk]
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from telemed.embedded import install as installing
 from telemed.embedded import own_environment
+from telemed.embedded.processes import Trouble
 from tests.embedded.standin import ROOT
 
 NOWHERE = "http://127.0.0.1:1/simple"
@@ -119,6 +121,59 @@ def test_a_python_without_venv_is_one_sentence(fresh: Path) -> None:
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     assert done.returncode == 1
     assert done.stderr.endswith(f"has no venv module: run apt-get install {version}-venv.\n")
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A machine without Chromium on which nothing but these tools can be called; they write down what they were asked."""
+
+    def have(*names: str, root: bool) -> Path:
+        (tmp_path / ".local").mkdir()
+        (tmp_path / "env").symlink_to("/usr/bin/env")
+        rest = {"sudo": 'shift; test "$1" = true || exec "$@"'}
+        for name in names:
+            (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/asked\n{rest.get(name, "")}\n')
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
+        monkeypatch.setattr(installing, "CHROMIUM", tmp_path / "chromium")
+        return tmp_path
+
+    return have
+
+
+APT = ["-q update", "-q install -y --no-install-recommends chromium fonts-dejavu-core"]
+
+
+def test_root_installs_chromium_with_apt(tools: Callable[..., Path]) -> None:
+    folder = tools("apt-get", "sudo", root=True)
+    installing.chromium(folder)
+    assert (folder / "asked").read_text().splitlines() == [f"apt-get {words}" for words in APT]
+
+
+def test_others_install_chromium_with_sudo_that_asks_nothing(tools: Callable[..., Path]) -> None:
+    folder = tools("apt-get", "sudo", root=False)
+    installing.chromium(folder)
+    asked = ["sudo -n true"]
+    for words in APT:
+        asked += [f"sudo -n env DEBIAN_FRONTEND=noninteractive apt-get {words}", f"apt-get {words}"]
+    assert (folder / "asked").read_text().splitlines() == asked
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("apt-get",), "the browser tests need Chromium: run sudo apt-get install chromium fonts-dejavu-core"),
+        ((), "the browser tests need {}/chromium: install Chromium with the package manager of this system."),
+    ],
+)
+def test_who_may_not_install_chromium_gets_one_sentence(
+    tools: Callable[..., Path], names: tuple[str, ...], said: str
+) -> None:
+    folder = tools(*names, root=False)
+    with pytest.raises(Trouble) as refused:
+        installing.chromium(folder)
+    assert (str(refused.value), (folder / "asked").exists()) == (said.format(folder), False)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")

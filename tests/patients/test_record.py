@@ -142,6 +142,17 @@ def test_a_patient_who_shares_only_the_visit_keeps_the_history(
     assert "An earlier illness" not in page
 
 
+def test_the_doctor_sees_the_history_while_the_record_is_shared(
+    amira: Patient, lina: Doctor, now: datetime, browse: Browse
+) -> None:
+    entry(amira, now, title="An earlier illness")
+    visit, client, seen = cast.visit(amira, lina, now=now), browse(lina.user), []
+    for scope in (Grant.Scope.RECORD, Grant.Scope.VISIT):
+        Grant.objects.filter(source_id=visit.pk).update(scope=scope)
+        seen.append("An earlier illness" in client.get(f"/clinic/patients/{amira.pk}/").content.decode())
+    assert seen == [True, False]
+
+
 def test_what_is_not_stated_any_more_is_ended_and_kept(amira: Patient, now: datetime) -> None:
     facts = {
         "name": "Amira",

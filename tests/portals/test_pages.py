@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from consultations.models import Appointment
-from doctors.models import Doctor
+from doctors.models import Doctor, TimeOff
 from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core.tasks import HEARTBEAT, heartbeat
@@ -142,6 +142,26 @@ def test_a_strange_search_is_a_search_for_less(lina: Doctor, query: str) -> None
 )
 def test_doctors_are_found_by_name_specialty_words_language_and_price(lina: Doctor, query: str, found: bool) -> None:
     assert ("Dr Lina Haddad" in Client().get(f"/doctors/?{query}").content.decode()) is found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Dr Lina Haddad", "Dr Late Today", "Dr Cheap Tomorrow"]),
+        ("sort=soonest", ["Dr Lina Haddad", "Dr Late Today", "Dr Cheap Tomorrow"]),
+        ("sort=price", ["Dr Cheap Tomorrow", "Dr Late Today", "Dr Lina Haddad"]),
+        ("when=today", ["Dr Lina Haddad", "Dr Late Today"]),
+        ("when=today&sort=price", ["Dr Late Today", "Dr Lina Haddad"]),
+    ],
+)
+def test_doctors_come_in_the_order_that_was_asked_for(
+    lina: Doctor, now: datetime, query: str, found: list[str]
+) -> None:
+    cheap = cast.doctor("cheap@example.com", "Dr Cheap Tomorrow", now=now, registration="GMC 7000003", price=1000)
+    late = cast.doctor("late@example.com", "Dr Late Today", now=now, registration="GMC 7000004", price=3000)
+    for doctor, until in ((cheap, now + timedelta(hours=20)), (late, now + timedelta(hours=4))):
+        TimeOff.objects.create(doctor=doctor, starts_at=now, ends_at=until)
+    assert [card.doctor.name for card in Client().get(f"/doctors/?{query}").context["cards"]] == found
 
 
 def test_times_are_shown_in_the_zone_of_the_browser(lina: Doctor, settings: Settings, now: datetime) -> None:
