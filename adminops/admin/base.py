@@ -149,7 +149,7 @@ class Table(Seen, Base):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.about_people and (row := context.get("original")):
-            facts = {"by": me(request), "patient_id": _patient_of(row), "purpose": "HOPERAT"}
+            facts: dict[str, Any] = {"by": me(request), "patient_id": _patient_of(row), "purpose": "HOPERAT"}
             audit.record("read", self.model._meta.label_lower, row.pk, **facts)
         context["changes"] = type(context.get("original")) in history.KEPT and _reads_changes(request)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -166,7 +166,7 @@ class Table(Seen, Base):
         row = self.get_object(request, unquote(object_id))
         if not self.has_view_or_change_permission(request, row) or not _reads_changes(request):
             raise Http404
-        facts = {"by": me(request), "patient_id": _patient_of(row), "purpose": "HOPERAT"}
+        facts: dict[str, Any] = {"by": me(request), "patient_id": _patient_of(row), "purpose": "HOPERAT"}
         audit.record("read", "auditlog.logentry", row.pk, **facts)
         seen = [change for change in history.changes(row) if self.sight(request).reads(change.field)]
         context = {"title": str(row), "changes": seen, "opts": self.model._meta, "original": row}

@@ -226,7 +226,7 @@ def test_the_keepers_of_records_read_it_and_nobody_else(
 
 
 def test_what_they_read_are_words_amounts_and_days_and_no_key(amira: Patient, now: datetime) -> None:
-    facts = {"owner": f"patient:{amira.pk}", "purpose": "kept", "content_type": "image/jpeg"}
+    facts: dict[str, Any] = {"owner": f"patient:{amira.pk}", "purpose": "kept", "content_type": "image/jpeg"}
     scan = files.save(b"scan", name="scan.jpg", now=now, **facts)
     told = dict(kept._facts(StoredFile.objects.get(pk=scan.pk)))
     assert set(told) == {"name", "created at"}
