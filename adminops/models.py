@@ -229,7 +229,7 @@ class Duty(Stateful):
     edited_at = models.DateTimeField(null=True)  # a person wrote in it; it is not written anew any more
     done_at = models.DateTimeField(null=True)
     done_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    done_how = models.CharField(max_length=300, blank=True)
+    done_how = EncryptedTextField(max_length=300, null=True, subject="")
 
     class Meta:
         verbose_name_plural = "duties"
@@ -237,7 +237,7 @@ class Duty(Stateful):
             models.UniqueConstraint(fields=["incident", "rule", "place"], name="duty_once"),
             models.CheckConstraint(
                 condition=~models.Q(state=DutyState.DONE)
-                | models.Q(done_at__isnull=False, done_by__isnull=False) & ~models.Q(done_how=""),
+                | models.Q(done_at__isnull=False, done_by__isnull=False, done_how__isnull=False),
                 name="duty_done_whole",
             ),
         ]

@@ -17,6 +17,8 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Model
 
+from telemed.core import audit
+
 FILE = Path(__file__).with_name("roles.yaml")
 ABSENT, MASKED, VISIBLE, CHANGE = LEVELS = ("absent", "masked", "visible", "change")
 OURS = ("core", "notifications", "accounts", "patients", "doctors", "consultations", "billing", "adminops")
@@ -186,5 +188,8 @@ def sync(said: Book | None = None) -> str:
     }
     for role in said.staff:
         group, _ = Group.objects.get_or_create(name=role.key)
-        group.permissions.set([every[name] for name in permissions(said, role.key)])
+        wanted = {every[name] for name in permissions(said, role.key)}
+        if wanted != set(group.permissions.all()):
+            group.permissions.set(wanted)
+            audit.record("update", "auth.group", role.key, by=None, purpose="HSYSADMIN")
     return f"{len(said.staff)} roles of staff" + (f", {gone} rows of old ones removed" if gone else "")

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from adminops import shell
 from adminops.compliance.forms import DisclosureForm, FindForm
 from adminops.within import within
+from patients import queries
 from patients.actions import disclosures, papers
 from patients.models import Disclosure, Patient
 from telemed.accounts.clinics import the_clinic
@@ -58,7 +59,8 @@ def of_patient(request: HttpRequest, *, patient_id: UUID, site: AdminSite) -> Ht
         return redirect("admin:disclosures-of", patient.pk)
     audit.record("read", "patients.disclosures", patient.pk, by=me(request), patient_id=patient.pk, purpose="HOPERAT")
     rows = Disclosure.objects.filter(patient=patient).select_related("recorded_by").order_by("-at", "-pk")
-    context = {"title": _("Disclosures"), "patient": patient, "rows": rows, "form": form}
+    statements = queries.statements(patient.pk)  # they go along with what is given (45 CFR 164.526(d)(5))
+    context = {"title": _("Disclosures"), "patient": patient, "rows": rows, "form": form, "statements": statements}
     return shell.page(request, site, "admin/disclosures/one.html", context, status=422 if form.errors else 200)
 
 

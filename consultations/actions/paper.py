@@ -41,8 +41,11 @@ def preview(prescription: Prescription, *, diagnoses: list[Any], now: datetime) 
 def summary(note: ClinicalNote, prescriptions: Collection[Prescription]) -> bytes:
     """The signed PDF of a signed note, in the patient's language and the active zone."""
     visit = note.consultation.appointment
+    beside = queries.beside(visit.patient_id)
+    about = [f"visit:{visit.pk}", *(f"prescription:{row.pk}" for row in prescriptions)]
     context = {
         "visit": visit, "doctor": visit.doctor, "clinic": visit.doctor.clinic, "patient": visit.patient, "note": note,
+        "beside": [row for key in about for row in beside.get(key, [])],  # 45 CFR 164.526(d)(5): it goes along
         "prescriptions": prescriptions, "advice": [row.advice for row in prescriptions if row.advice],
     }  # fmt: skip
     drawn = pdf.render("pdf/summary.html", context, language=queries.language_of(visit.patient))

@@ -261,6 +261,16 @@ def test_nothing_of_it_is_readable_in_the_database(row: Incident) -> None:
     assert [word for word in ("laptop", "Stolen", "patients") if word in raw] == []
 
 
+def test_how_somebody_was_told_is_readable_to_nobody_who_holds_the_database(
+    row: Incident, privacy: User, now: datetime
+) -> None:
+    duty = row.duties.select_related("incident").first()
+    assert duty
+    incidents.done(duty, "By telephone, to Amira Osman", at=now, by=privacy, now=now)
+    assert "Amira" not in str(Duty.objects.values_list())
+    assert Duty.objects.get(pk=duty.pk).done_how == "By telephone, to Amira Osman"
+
+
 def test_an_incident_is_closed_when_everybody_was_told(row: Incident, privacy: User, now: datetime) -> None:
     with pytest.raises(incidents.StillDue):
         incidents.close(row, by=privacy, now=now)

@@ -19,6 +19,7 @@ from consultations.models import Appointment
 from patients.models import Patient
 from telemed.accounts.models import User
 from telemed.core import masking, searches
+from telemed.core.models import AuditEvent
 from tests import cast
 from tests.adminops.matrix import Marks, marked
 from tests.conftest import Browse
@@ -194,6 +195,16 @@ def test_a_table_that_nobody_classified_is_refused() -> None:
     said = changed()
     del said.nobody["patients.allergy"]
     assert roles.faults(said) == ["patients.allergy: say who sees it, or list it under nobody"]
+
+
+def test_a_role_that_gains_or_loses_a_right_leaves_a_line_and_one_that_stays_does_not(db: None) -> None:
+    roles.sync()
+    Group.objects.get(name="support").permissions.clear()
+    before = AuditEvent.objects.count()
+    roles.sync()
+    roles.sync()
+    lines = AuditEvent.objects.order_by("id")[before:]
+    assert [(row.action, row.entity, row.entity_id) for row in lines] == [("update", "auth.group", "support")]
 
 
 def test_groups_follow_the_file_through_renames_and_removals(db: None) -> None:

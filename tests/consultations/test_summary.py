@@ -9,14 +9,18 @@ from pypdf import PdfReader
 from consultations.actions import notes, prescribing, visits
 from consultations.models import Appointment, Prescription
 from doctors.models import Doctor
-from patients.models import Patient, Proxy
+from patients.actions import requests
+from patients.models import Patient, PrivacyRequest, Proxy
 from telemed.accounts.models import User
 from telemed.core import pdf
 from telemed.core.models import AuditEvent
 from tests import cast
+from tests.adminops.test_roles import office
 from tests.conftest import Browse
 from tests.consultations import desk_kit
 from tests.consultations.test_prescribing import text_of
+
+Kind = PrivacyRequest.Kind
 
 
 @pytest.fixture
@@ -49,6 +53,24 @@ def test_the_summary_says_what_was_decided_and_is_signed(
     assert set(
         AuditEvent.objects.filter(action="print").values_list("entity", "actor_id", "patient_id", "purpose")
     ) == {("consultations.note", amira.user_id, amira.pk, "PATRQT")}
+
+
+def test_a_correction_and_a_statement_about_the_visit_go_along_with_it(
+    kept: Prescription, visit: Appointment, amira: Patient, admin: User, browse: Browse, now: datetime
+) -> None:
+    """45 CFR 164.526(d)(5). What is about something else stays away from this paper, and stands before whoever gives the record."""
+    user, about = cast.user_of(amira), f"visit:{visit.pk}"
+    granted = requests.open(Kind.AMENDMENT, amira, "I had no fever", about=about, by=user, now=now)
+    requests.decide(granted, grant=True, words="Yes", addendum="There was no fever", by=admin, now=now)
+    for place, words in ((about, "I rested already"), (amira.allergies.get().about, "I never took penicillin")):
+        asked = requests.open(Kind.AMENDMENT, amira, "Wrong", about=place, by=user, now=now)
+        requests.decide(asked, grant=False, words="No", by=admin, now=now)
+        requests.disagree(asked, words, by=user, now=now)
+    text = text_of(browse(amira.user).get(f"/visits/{visit.pk}/summary.pdf").content)
+    assert ["There was no fever" in text, "I rested already" in text, "I never took" in text] == [True, True, False]
+    officer = cast.staff("ines@example.com", "compliance")
+    page = office(browse, officer).get(f"/admin/disclosures/{amira.pk}/").content.decode()
+    assert ["I rested already" in page, "I never took penicillin" in page] == [True, True]
 
 
 def test_the_summary_speaks_the_language_of_its_patient(
