@@ -135,8 +135,8 @@ def test_seals_of_before_verify_as_they_did() -> None:
 
 
 def test_the_daily_mail_says_that_lines_wait_too_long() -> None:
-    log = tampering.fresh()
     boss = cast.staff("privacy@example.com", "compliance", name="Petra Privacy")
+    log = tampering.fresh()  # what roles were given is sealed by now
     tell_the_head(log.now)
     tampering.keep_the_sealer_waiting(log)
     tell_the_head(log.now + timedelta(days=1))
