@@ -11,10 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from adminops.states import (
     APPROVAL_MOVES,
+    DEADLINE_MOVES,
     DUTY_MOVES,
     HELP_MOVES,
     INCIDENT_MOVES,
     ApprovalState,
+    DeadlineState,
     DutyState,
     HelpState,
     IncidentState,
@@ -23,7 +25,7 @@ from adminops.states import (
     Standing,
 )
 from telemed.core import access
-from telemed.core.fields import EncryptedJSONField, EncryptedTextField
+from telemed.core.fields import EncryptedDateField, EncryptedJSONField, EncryptedTextField
 from telemed.core.ids import uuid7
 from telemed.core.states import Moves, Stateful
 
@@ -245,3 +247,45 @@ class Duty(Stateful):
 
     def __str__(self) -> str:
         return f"{self.rule} {self.place}"
+
+
+class DeadlineQuerySet(models.QuerySet["Deadline"]):
+    def running(self) -> Self:
+        return self.exclude(state=DeadlineState.OVER)
+
+
+class Deadline(Stateful):
+    """A day that a rule sets for the record of a patient, from 30 days before and until it is dealt with. Whoever answers
+    requests about data sees it. ``adminops.compliance.deadlines`` finds them anew each time."""
+
+    MOVES: ClassVar[Moves] = DEADLINE_MOVES
+
+    class Kind(models.TextChoices):
+        DESTROYED = "destroyed", _("what was kept is destroyed")
+        KEPT_LONG_ENOUGH = "enough", _("no law asks to keep the record any more")
+        HOLD = "hold", _("a legal hold needs another look")
+        OF_AGE = "of_age", _("a child is of age")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=9, choices=Kind)
+    patient = models.ForeignKey("patients.Patient", models.PROTECT, related_name="+")
+    patient_id: UUID
+    limit = models.ForeignKey("patients.Limit", models.PROTECT, null=True, related_name="+")
+    day = EncryptedDateField(subject="patient_id")  # of a child it is a birthday
+    state = models.CharField(max_length=4, choices=DeadlineState, default=DeadlineState.SOON)
+    found_at = models.DateTimeField()
+
+    objects = DeadlineQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["kind", "patient", "limit"],
+                condition=~models.Q(state=DeadlineState.OVER),
+                nulls_distinct=False,
+                name="deadline_running_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.found_at:%Y-%m-%d}"

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from adminops.models import Duty
-from adminops.states import DutyState
+from adminops.models import Deadline, Duty
+from adminops.states import DeadlineState, DutyState
 from adminops.within import within
 from billing.models import Payment, Refund
 from billing.states import PaymentState, RefundState
@@ -99,10 +99,13 @@ def _gone_wrong(by: User, now: datetime, since: datetime) -> list[Figure]:
 
 def _asked(by: User, now: datetime) -> list[Figure]:
     asked, late = _count(PrivacyRequest.objects.open(), by), _count(PrivacyRequest.objects.late(now), by)
+    running = _count(Deadline.objects.running(), by)
+    passed = running and _count(Deadline.objects.filter(state=DeadlineState.LATE), by)
     place = reverse("admin:requests")
     return [
         Figure(_("Requests about data"), asked, place),
         Figure(_("Requests that are late"), late, place + "?show=late", late > 0),
+        Figure(_("Deadlines of records"), running, reverse("admin:deadlines"), passed > 0),
     ]
 
 

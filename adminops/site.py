@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from adminops import identity, verification, views
-from adminops.compliance import disclosures, kept, locks, requests
+from adminops.compliance import deadlines, disclosures, kept, locks, requests
 from adminops.compliance import incident_views as incidents
 from adminops.compliance import views as compliance
 from adminops.rights import factor_views as lost
@@ -86,6 +86,8 @@ class Site(AdminSite):
             ("disclosures/", disclosures.latest, "disclosures"), ("disclosures/<uuid:patient_id>/", disclosures.of_patient, "disclosures-of"),
             ("disclosures/<uuid:patient_id>/account.<str:form>", disclosures.account, "disclosures-file"),
             ("kept/", kept.records, "kept"), ("kept/<uuid:limit_id>/", kept.record, "kept-record"),
+            ("kept/<uuid:limit_id>/papers/<uuid:file_id>/", kept.paper, "kept-paper"),
+            ("deadlines/", deadlines.queue, "deadlines"), ("deadlines/<uuid:deadline_id>/delete/", deadlines.delete, "deadline-delete"),
             ("locks/", locks.queue, "locks"), ("locks/<uuid:lock_id>/", locks.look, "lock"),
             ("incidents/", incidents.queue, "incidents"), ("incidents/new/", incidents.new, "incident-new"),
             ("incidents/<uuid:incident_id>/", incidents.incident, "incident"), ("incidents/<uuid:incident_id>/facts/", incidents.facts, "incident-facts"),

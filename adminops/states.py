@@ -52,7 +52,14 @@ class DutyState(models.TextChoices):
     VOID = "void", _("not asked for any more")
 
 
-A, H, D = ApprovalState, HelpState, DutyState
+class DeadlineState(models.TextChoices):
+    SOON = "soon", _("soon")
+    LATE = "late", _("late")
+    OVER = "over", _("no longer running")
+
+
+A, H, D, L = ApprovalState, HelpState, DutyState, DeadlineState
+DEADLINE_MOVES: Moves = {L.SOON: frozenset({L.LATE, L.OVER}), L.LATE: frozenset({L.OVER})}
 INCIDENT_MOVES: Moves = {IncidentState.OPEN: frozenset({IncidentState.CLOSED})}
 DUTY_MOVES: Moves = {D.DUE: frozenset({D.DONE, D.VOID}), D.VOID: frozenset({D.DUE})}
 APPROVAL_MOVES: Moves = {A.ASKED: frozenset({A.APPROVED, A.REFUSED, A.EXPIRED})}

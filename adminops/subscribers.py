@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from adminops.compliance import clocks
-from adminops.models import Approval, Duty, HelpSession, Incident
+from adminops.models import Approval, Deadline, Duty, HelpSession, Incident
 from adminops.rights.people import DECIDES
 from adminops.states import ApprovalState, DutyState
 from adminops.within import those_who_see
@@ -125,6 +125,25 @@ def tell_who_answers(event: Event) -> None:
             day = clock.day(row.due_at, clock.zone(person.time_zone))
             notice = Notice(title, words % {"day": day}, reverse("admin:request", args=[row.pk]))
         outbox.send(person, notice, kind=f"request.{name}", key=f"{name}:{event.pk}:{person.pk}", now=clock.now())
+
+
+DEADLINES = {
+    Deadline.Kind.DESTROYED: gettext_lazy("What was kept of somebody who left is to be destroyed."),
+    Deadline.Kind.KEPT_LONG_ENOUGH: gettext_lazy("No law asks any more to keep the record of somebody."),
+    Deadline.Kind.HOLD: gettext_lazy("A legal hold has stood for a year. Keep it or lift it."),
+    Deadline.Kind.OF_AGE: gettext_lazy("A child is of age: the rights of the parents end."),
+}
+
+
+@events.on("adminops.deadline.soon", "adminops.deadline.late")
+def tell_of_deadline(event: Event) -> None:
+    """Without the day: of a child it would be a birthday."""
+    row, stage = Deadline.objects.get(pk=event.entity_id), event.name.rpartition(".")[2]
+    for person in those_who_see(row, may("answer_request")):
+        with outbox.speaking(person):
+            title = _("A deadline has passed") if stage == "late" else _("A deadline comes near")
+            notice = Notice(title, str(DEADLINES[Deadline.Kind(row.kind)]), reverse("admin:deadlines"))
+        outbox.send(person, notice, kind=f"deadline.{stage}", key=f"deadline:{event.pk}:{person.pk}", now=clock.now())
 
 
 def tell_the_head(now: datetime) -> None:

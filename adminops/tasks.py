@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from adminops.compliance import deadlines
 from adminops.rights import approvals
 from adminops.subscribers import remind_of_clocks, remind_of_review, tell_the_head
 from patients.models import EmergencyAccess
@@ -17,6 +18,12 @@ def tidy() -> None:
     for row in EmergencyAccess.objects.filter(reviewed_at=None, review_due_at__lte=now):
         remind_of_review(row, now)
     remind_of_clocks(now)
+
+
+@shared_task
+def look_at_deadlines() -> None:
+    """What comes near or has passed for the record of somebody, without anybody asking."""
+    deadlines.look(clock.now())
 
 
 @shared_task

@@ -18,6 +18,7 @@ WAYS: dict[str, tuple[str, ...] | str | None] = {
     "accounts.clinic": ("pk",),
     "accounts.identitycheck": ("user__patient__registrations__clinic", "user__memberships__clinic"),
     "adminops.approval": ("clinic", "person__memberships__clinic"),
+    "adminops.deadline": ("patient__registrations__clinic",),
     "adminops.duty": ("incident__clinic",),
     "adminops.incident": ("clinic",),
     "adminops.helpsession": ("person__memberships__clinic", "person__patient__registrations__clinic"),

@@ -32,6 +32,7 @@ THINGS: Words = {
     "accounts.reset": gettext_lazy("how you sign in"),
     "accounts.identitycheck": gettext_lazy("the check of your identity"),
     "accounts.identitypicture": gettext_lazy("the pictures that prove who you are"),
+    "adminops.deadline": gettext_lazy("until when the record is kept"),
     "adminops.helpsession": gettext_lazy("your pages, to help you"),
     "notifications.message": gettext_lazy("a message to you"),
     "consultations.appointment": gettext_lazy("the visit"),

@@ -424,6 +424,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "patients.tasks.watch_requests",
         "schedule": timedelta(seconds=env.whole("CALENDAR_SECONDS", 900)),
     },
+    "deadlines": {"task": "adminops.tasks.look_at_deadlines", "schedule": timedelta(hours=6)},
     "end-of-time": {"task": "patients.tasks.end_of_time", "schedule": timedelta(hours=1)},
     "refunds": {"task": "billing.tasks.sweep", "schedule": timedelta(seconds=env.whole("SWEEP_SECONDS", 10) * 3)},
     "exports": {

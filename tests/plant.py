@@ -6,6 +6,7 @@ import json
 import sys
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import django
 from django.apps import apps
@@ -14,10 +15,11 @@ if not apps.ready:
     django.setup()
 
 from django.db import models
+from django.test import Client
 
 from adminops.models import HelpSession
-from consultations.actions import drafts, notes
-from consultations.models import Appointment
+from consultations.actions import chat, drafts, notes
+from consultations.models import Appointment, Participant
 from patients.actions import consents, profile
 from patients.models import EmergencyAccess, Limit, Patient, PrivacyRequest
 from telemed.accounts.models import User
@@ -142,8 +144,18 @@ def somebody(word: str, now: datetime) -> tuple[Patient, Appointment]:
 
 def main() -> None:
     with audit.origin("task"):
-        garden, _ = grown(sys.argv[1], clock.now())
-    told = {"places": sorted(garden.places), "all": sorted(all_places()), "password": cast.PASSWORD}
+        garden, visit = grown(sys.argv[1], clock.now())
+        for seat in Participant.objects.filter(consultation=visit.consultation):  # through Redis to who is in the room
+            chat.write(seat, sys.argv[1], client_id=str(uuid4()), by=seat.user, now=clock.now())
+        doctor = visit.doctor.user
+        client = Client()
+        client.force_login(doctor, backend="telemed.accounts.backends.Password")
+        cast.prove(client, doctor, now=clock.now())
+    told = {
+        "places": sorted(garden.places), "all": sorted(all_places()), "password": cast.PASSWORD,
+        "chart": f"/clinic/patients/{garden.rows[Patient].pk}/", "request": f"/admin/requests/{garden.rows[PrivacyRequest].pk}/",
+        "doctor": {name: cookie.value for name, cookie in client.cookies.items()},
+    }  # fmt: skip
     sys.stdout.write(json.dumps(told))
 
 

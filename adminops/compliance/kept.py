@@ -8,6 +8,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -17,7 +18,8 @@ from adminops.within import within
 from patients.actions import erasure
 from patients.models import Limit
 from telemed.accounts.context import me
-from telemed.core import audit, clock, datamap
+from telemed.core import audit, clock, datamap, files
+from telemed.core.models import StoredFile
 
 READS = permission_required("adminops.read_retained", raise_exception=True)
 
@@ -45,11 +47,26 @@ def record(request: HttpRequest, *, limit_id: UUID, site: AdminSite) -> HttpResp
     row = get_object_or_404(_left(request), pk=limit_id)
     audit.record("read", "patients.kept", row.pk, by=me(request), patient_id=row.patient_id, purpose="HOPERAT")
     tables = [
-        (rows.model._meta.verbose_name_plural, [list(_facts(item)) for item in rows[:500]])
+        (rows.model._meta.verbose_name_plural, [(list(_facts(item)), _paper(item)) for item in rows[:500]])
         for rows in erasure.kept_rows(row.patient)
     ]
     context = {"title": _("Kept record"), "row": row, "tables": [(name, items) for name, items in tables if items]}
     return shell.page(request, site, "admin/kept/one.html", context)
+
+
+@READS
+@require_GET
+def paper(request: HttpRequest, *, limit_id: UUID, file_id: UUID, site: AdminSite) -> HttpResponseBase:
+    """A file that is kept with it."""
+    row = get_object_or_404(_left(request), pk=limit_id)
+    papers = datamap.rows()["core.storedfile"].of(row.patient_id, row.patient.user_id)
+    file = get_object_or_404(papers, pk=file_id)
+    audit.record("read", "core.storedfile", file.pk, by=me(request), patient_id=row.patient_id, purpose="HOPERAT")
+    return files.respond(file, request=request)
+
+
+def _paper(item: models.Model) -> models.Model | None:
+    return item if isinstance(item, StoredFile) else None
 
 
 def _facts(item: models.Model) -> Iterator[tuple[str, Any]]:

@@ -123,7 +123,7 @@ def _wanted(
         case "write":
             return partial(requests.say, row, data["words"], **facts)
         case "hold":
-            return partial(limits.put, row.patient, Limit.Kind.HOLD, reason=data["reason"], request=row, **facts)
+            return partial(limits.hold, row.patient, reason=data["reason"], request=row, **facts)
         case _:
             return partial(requests.decide, row, grant=pressed == "grant", **data, **facts)
 

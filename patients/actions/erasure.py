@@ -108,6 +108,19 @@ def time_of(patient: Patient, now: datetime) -> datetime:
     return max(retention.until(what, countries, max(dates), born=born.get(what)) for what in whats)
 
 
+def long_enough(day: datetime) -> Iterator[tuple[Patient, datetime]]:
+    """The records that no law asks to keep on ``day`` any more, with the moment when that was so. Not those that a legal
+    hold keeps, and not those that are deleted."""
+    before = day - retention.shortest()
+    written = TimelineEntry.objects.filter(patient=models.OuterRef("pk"), at__gt=before)
+    limited = Limit.objects.standing(Limit.Kind.ERASED, Limit.Kind.HOLD).values("patient_id")
+    old = Patient.objects.filter(~models.Exists(written), created_at__lte=before).exclude(pk__in=limited)
+    for patient in old.iterator(chunk_size=500):
+        until = time_of(patient, day)
+        if until <= day:
+            yield patient, until
+
+
 def end_of_time(now: datetime) -> int:
     """Destroy the keys of what need not be kept any more: it is unreadable from then on, in every copy. Returns how many."""
     held = Limit.objects.standing(Limit.Kind.HOLD).values("patient_id")

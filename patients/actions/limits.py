@@ -57,6 +57,13 @@ def put(
 
 
 @transaction.atomic
+def hold(patient: Patient, *, reason: str, request: PrivacyRequest | None = None, by: User, now: datetime) -> Limit:
+    """Keep everything until it is lifted. A hold that stands is looked at again: its time starts anew, with the new reason."""
+    end(patient, Limit.Kind.HOLD, by=by, now=now)
+    return put(patient, Limit.Kind.HOLD, reason=reason, request=request, by=by, now=now)
+
+
+@transaction.atomic
 def lift(row: Limit, *, by: User, now: datetime) -> None:
     """End a limit. Raises NotStanding, or Erased."""
     if row.kind == Limit.Kind.ERASED:

@@ -1,7 +1,8 @@
 """The day a child is of age: the parents' rights end, and the record is offered to the young adult. Until it is taken
 over nobody but the clinic opens it."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from patients import queries
 from patients.actions import family, invitations
+from patients.data import age_of_majority, retention
 from patients.models import Patient, Proxy, Registration
 from telemed.accounts.clinics import at, clinic_with
 from telemed.core import events
@@ -18,9 +20,21 @@ from telemed.core import events
 def tidy(now: datetime) -> int:
     """End the rights of parents, and what they gave to others, when the child is of age today by the law of the clinic that
     it came to first. Returns how many children that were."""
+    return sum(_looked_at(child, now) for child in _children().iterator(chunk_size=500))
+
+
+def birthdays() -> Iterator[tuple[UUID, date]]:
+    """When each child for whom others act is of age, by the law of the clinic that it came to first."""
+    for child in _children().iterator(chunk_size=500):
+        if child.birth_date:
+            country = clinic_with(child.home).country
+            yield child.pk, retention.birthday(child.birth_date, age_of_majority(country))
+
+
+def _children() -> "QuerySet[Any]":
     first = Registration.objects.filter(patient=OuterRef("pk")).order_by("since", "pk").values("clinic_id")[:1]
-    children = Patient.objects.filter(pk__in=_given_by_others().values("patient_id")).annotate(home=Subquery(first))
-    return sum(_looked_at(child, now) for child in children.iterator(chunk_size=500))
+    given = _given_by_others().values("patient_id")
+    return Patient.objects.filter(pk__in=given).annotate(home=Subquery(first))
 
 
 def _looked_at(child: Any, now: datetime) -> bool:

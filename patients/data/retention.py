@@ -3,7 +3,7 @@ the time counts from the day they are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from patients.data import age_of_majority
 from patients.data.clocks import Span
@@ -42,6 +42,24 @@ RULES = (
 )  # fmt: skip
 
 
+# How often a rule of the house looks again at what stops the deleting, and how long before a day somebody is told.
+REVIEW, WARN = _years(1), timedelta(days=30)
+SOURCES = {
+    "destroyed": "GDPR, article 5(1)(e): not kept longer than needed",
+    "enough": "GDPR, article 5(1)(e) and recital 39: time limits, or a periodic review",
+    "hold": "GDPR, article 17(3)(e): as long as a claim needs it; looked at each year (rule of the house, November 2026)",
+    "of_age": "45 CFR 164.502(g)(3); the law of the clinic's country on majority",
+}  # by adminops.models.Deadline.Kind
+
+
+def shortest() -> timedelta:
+    """Sooner than this after it was last written in, no law of any country lets go of a whole record."""
+    return max(
+        min(timedelta(days=365 * row.at_least.months // 12) for row in RULES if row.what == what)
+        for what in (CLINICAL, FINANCIAL)
+    )
+
+
 def rule(what: str, country: str, day: date) -> Keep:
     """The rule that holds on ``day`` in ``country``."""
     holding = [row for row in RULES if row.what == what and row.since <= day]
@@ -58,11 +76,11 @@ def until(what: str, countries: Iterable[str], start: datetime, *, born: date | 
 def _from(country: str, start: datetime, born: date | None) -> tuple[str, datetime]:
     if born is None:
         return country, start
-    of_age = clock.at(_birthday(born, age_of_majority(country)), time(), clock.zone("UTC"))
+    of_age = clock.at(birthday(born, age_of_majority(country)), time(), clock.zone("UTC"))
     return country, max(start, of_age)
 
 
-def _birthday(born: date, years: int) -> date:
+def birthday(born: date, years: int) -> date:
     """Whoever was born on 29 February has it on 1 March of a common year."""
     try:
         return born.replace(year=born.year + years)

@@ -1,6 +1,8 @@
 """Fresh proof: who is asked for it, what is accepted, and where one comes back to."""
 
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -8,13 +10,17 @@ from django.test import Client, RequestFactory
 from django_otp.oath import totp
 
 from patients.models import Patient
-from telemed.accounts import fresh
+from telemed.accounts import fresh, kept
 from telemed.accounts.actions import factors
 from telemed.accounts.models import User
+from telemed.core import rotation
+from telemed.core.crypto import keyring
+from telemed.core.kms import keyfile
 from telemed.core.models import AuditEvent
 from tests import cast
 from tests.accounts.test_entry import last_code
 from tests.conftest import Answer, Browse, Time
+from tests.core.conftest import keys_at
 
 AGAIN = "/account/again/?next=/account/password/"
 
@@ -144,8 +150,6 @@ def test_a_program_is_told_so_with_a_code(amira: Patient, browse: Browse) -> Non
 
 
 def test_what_was_typed_waits_behind_the_proof_for_who_typed_it(amira: Patient, mateo: Patient, browse: Browse) -> None:
-    from telemed.accounts import kept
-
     client = browse(amira.user)
     request = RequestFactory().post("/visits/", {"reason": "Headaches", "password": "secret", "credential": "{}"})
     request.user, request.session = amira.user, client.session
@@ -157,6 +161,28 @@ def test_what_was_typed_waits_behind_the_proof_for_who_typed_it(amira: Patient, 
     others.session[kept.KEY] = request.session[kept.KEY]
     assert kept.take(others) == {}
     assert kept.take(later) == {"reason": "Headaches"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_typed_outlives_new_keys_of_both_levels(
+    amira: Patient, browse: Browse, settings: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "root.key"
+    path.write_text(Path(settings.KMS_URL.removeprefix("file://")).read_text())
+    with keys_at(settings, f"file://{path}"):
+        session = browse(amira.user).session
+        request = RequestFactory().post("/visits/", {"reason": "Headaches"})
+        request.user, request.session = amira.user, session
+        view(request)
+        session.save()
+        keyfile.add(path)
+        rotation.rewrap(lambda _words: None)
+        rotation.renew(lambda _words: None, settle=0)
+        rotation.drop_roots(path, lambda _words: None, settle=0)
+        keyring.forget()
+        later = RequestFactory().get("/visits/")
+        later.user, later.session = amira.user, type(session)(session.session_key)
+        assert kept.take(later) == {"reason": "Headaches"}
 
 
 def test_a_button_without_a_page_comes_back_to_the_page_that_it_names(amira: Patient, browse: Browse) -> None:

@@ -125,6 +125,7 @@ ROWS = [
     Row("admin:locks", PRIVACY, "/admin/locks/"),
     Row("admin:emergencies", PRIVACY, "/admin/emergencies/"),
     Row("admin:requests", PRIVACY, "/admin/requests/"),
+    Row("admin:deadlines", PRIVACY, "/admin/deadlines/"),
     Row("admin:disclosures", PRIVACY, "/admin/disclosures/"),
     Row("admin:approvals", PRIVACY, "/admin/approvals/"),
     Row("admin:roles", PRIVACY, "/admin/roles/"),
@@ -161,6 +162,7 @@ NO_PAGE = {
     "accounts:preferences", "consultations:book-more-time", "consultations:book-release", "consultations:visit-calendar", "consultations:visit-summary",
     "consultations:prescription-pdf", "billing:receipt", "billing:earnings-csv", "billing:webhook", "demo:outbox-json",
     "demo:attachment", "demo:enter", "billing:demo-step", "doctors:document", "records:download", "patients:identity-provider", "patients:identity-return",
+    "admin:kept-paper", "admin:deadline-delete",
 }  # fmt: skip
 
 IDS = """

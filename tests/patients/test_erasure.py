@@ -225,6 +225,26 @@ def test_the_keepers_of_records_read_it_and_nobody_else(
     }
 
 
+def test_the_keepers_of_records_open_its_papers_and_each_leaves_a_line(
+    person: Patient, asked: PrivacyRequest, amira: Patient, officer: User, second: User, browse: Browse, now: datetime
+) -> None:
+    facts: dict[str, Any] = {"purpose": "kept", "content_type": "application/pdf", "now": now}
+    paper = files.save(b"%PDF-kept", owner=f"patient:{person.pk}", name="letter.pdf", **facts)
+    others = files.save(b"%PDF-hers", owner=f"patient:{amira.pk}", name="hers.pdf", **facts)
+    both(asked, officer, second, now)
+    limit = Limit.objects.get(kind="erased")
+    keeper = cast.staff("records@example.com", "records", name="Rae Records")
+    client = office(browse, keeper)
+    place = f"/admin/kept/{limit.pk}/papers/{paper.pk}/"
+    assert place in client.get(f"/admin/kept/{limit.pk}/").content.decode()
+    answer: Any = client.get(place)
+    assert b"".join(answer.streaming_content) == b"%PDF-kept"
+    lines = AuditEvent.objects.filter(entity="core.storedfile", action="read", patient_id=person.pk)
+    assert [(row.entity_id, row.actor_id) for row in lines] == [(str(paper.pk), keeper.pk)]
+    assert client.get(f"/admin/kept/{limit.pk}/papers/{others.pk}/").status_code == 404
+    assert [office(browse, other).get(place).status_code for other in (officer, second)] == [403, 403]
+
+
 def test_what_they_read_are_words_amounts_and_days_and_no_key(amira: Patient, now: datetime) -> None:
     facts: dict[str, Any] = {"owner": f"patient:{amira.pk}", "purpose": "kept", "content_type": "image/jpeg"}
     scan = files.save(b"scan", name="scan.jpg", now=now, **facts)

@@ -75,8 +75,8 @@ def hits(stack: Callable[[], Stack], temporary: Callable[[], Path], mailbox: Cal
     word, control = canary.fresh(), canary.fresh()
     running, folder, mail = stack(), temporary(), mailbox()
     with _overheard(running, folder) as heard, _held_open(folder, control):
-        planted, wanted, password = _plant(running, word)
-        _visit_pages(running, word, password)
+        planted = _plant(running, word)
+        _visit_pages(running, word, planted)
         _leave_open(running, folder, control)
     content = dict(_everything(running, folder, heard, mail))
     found, proof = _search(content, word), _search(content, control)
@@ -86,9 +86,9 @@ def hits(stack: Callable[[], Stack], temporary: Callable[[], Path], mailbox: Cal
     size = sum(len(part) for parts in content.values() for part in parts) // 1024**2
     places = ", ".join(content)
     leaks = sum(map(bool, found.values()))
-    typed = f"typed into {len(planted)} of {len(wanted)} fields"
+    typed = f"typed into {len(planted.places)} of {len(planted.all)} fields"
     mails = len(mail.kept) - 1  # without the control
-    found_nothing = planted == wanted and mails > 0 and leaks == 0
+    found_nothing = planted.places == planted.all and mails > 0 and leaks == 0
     base = f"{typed}, {size} MB and {mails} mails searched: {places}"
     yield Figure("canary-hits", str(leaks), "0", base, found_nothing)
     due = [(name, shape) for name in content for shape in (canary.TEXT if name in LINES else canary.BYTES)]
@@ -98,16 +98,27 @@ def hits(stack: Callable[[], Stack], temporary: Callable[[], Path], mailbox: Cal
 
 
 # --- the word goes in -------------------------------------------------------------------------------------------------------
-def _plant(stack: Stack, word: str) -> tuple[list[str], list[str], str]:
-    """The fields that hold it, those that should, and with which password its person signs in."""
+@dataclass(frozen=True)
+class Planted:
+    """The fields that hold the word, those that should; how its person and their doctor sign in; where doctors and officers
+    look at it."""
+
+    places: list[str]
+    all: list[str]
+    password: str
+    doctor: dict[str, str]
+    chart: str
+    request: str
+
+
+def _plant(stack: Stack, word: str) -> Planted:
     command = [sys.executable, "-m", "tests.plant", word]
     env = {**stack.children_env, "DJANGO_SETTINGS_MODULE": "telemed.settings"}
     done = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
-    told = json.loads(done.stdout.splitlines()[-1])
-    return told["places"], told["all"], told["password"]
+    return Planted(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _visit_pages(stack: Stack, word: str, password: str) -> None:
+def _visit_pages(stack: Stack, word: str, planted: Planted) -> None:
     """What goes wrong, and what is asked for, must not be noted either."""
     stranger, person = Device(stack.url), Device(stack.url)
     stranger.post("/login/", {"address": f"{word}@example.com", "password": word})
@@ -115,10 +126,15 @@ def _visit_pages(stack: Stack, word: str, password: str) -> None:
     stranger.post("/login/", {"address": f"new-{word}@example.com", "by_code": "1"})
     for path in (f"/nothing/{word}/", f"/doctors/?q={word}", f"/rx/verify/{word}/"):
         stranger.get(path)
-    person.sign_in(f"{word}@example.com", password)
+    person.sign_in(f"{word}@example.com", planted.password)
     for path in ("/home/", "/record/", "/account/profile/", "/record/sharing/", "/notifications/"):
         person.get(path)
     _send_file(person, word)
+    doctor, officer = Device(stack.url), Device(stack.url).demo("Ines Duarte")
+    doctor.wire.cookies.update(planted.doctor)
+    for who, path in ((doctor, planted.chart), (officer, planted.request)):
+        page = who.get(path)
+        assert (page.status_code, word in page.text) == (200, True), path
 
 
 def _send_file(person: Device, word: str) -> None:
