@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from adminops.compliance import incidents
-from adminops.models import Approval, Duty, HelpSession
+from adminops.models import Approval, Deadline, Duty, HelpSession
 from adminops.states import Protection, Standing
 from consultations.models import Appointment
 from doctors.actions import application
@@ -12,6 +12,7 @@ from patients.actions import requests
 from patients.models import EmergencyAccess, Grant, Limit, Patient
 from telemed.accounts.actions import identity
 from telemed.accounts.models import AccountChange, Lock, User
+from telemed.core import files
 from telemed.core.uploads import Upload
 from tests import cast
 
@@ -34,6 +35,11 @@ def papers(visit: Appointment, *, by: User, now: datetime) -> dict[str, Any]:
             "standing": Standing.CLINIC, "protection": Protection.READABLE, "kinds": ["identity"],
         }, {"DE": 1}, clinic=doctor.clinic, by=by, now=now,
     )  # fmt: skip
+    left = _left(patient, by, now)
+    paper = files.save(
+        b"%PDF-kept", owner=f"patient:{left.patient_id}", purpose="kept", name=f"{patient.name}.pdf",
+        content_type="application/pdf", now=now,
+    )  # fmt: skip
     return {
         "doctor_id": doctor.pk,
         "document_id": application.attach(doctor, "degree", picture, by=doctor.user, now=now).pk,
@@ -45,7 +51,9 @@ def papers(visit: Appointment, *, by: User, now: datetime) -> dict[str, Any]:
         "request_id": requests.open("access", patient, f"All about {patient.name}", by=user, now=now).pk,
         "patient_id": patient.pk,
         "form": "csv",
-        "limit_id": _left(patient, by, now).pk,
+        "limit_id": left.pk,
+        "file_id": paper.pk,
+        "deadline_id": Deadline.objects.create(kind="enough", patient=patient, day=now.date(), found_at=now).pk,
         "lock_id": Lock.objects.create(user=user, rule="F-17", cause=Lock.Cause.REFUSED, count=51, shut_at=now).pk,
         "incident_id": incident.pk,
         "duty_id": Duty.objects.filter(incident=incident)[0].pk,

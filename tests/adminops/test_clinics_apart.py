@@ -203,7 +203,7 @@ def test_a_page_about_somebody_opens_at_their_clinic_only(
     assert {code for (_, host), code in answers.items() if host != HEART} <= {200, 302, 422}
 
 
-@pytest.mark.parametrize("path", ["", "dashboard/", "identity/", "doctors/verify/", "approvals/", "requests/", "kept/", "emergencies/", "locks/", "incidents/", "second-steps/", "help/", "disclosures/"])  # fmt: skip
+@pytest.mark.parametrize("path", ["", "dashboard/", "identity/", "doctors/verify/", "approvals/", "requests/", "deadlines/", "kept/", "emergencies/", "locks/", "incidents/", "second-steps/", "help/", "disclosures/"])  # fmt: skip
 def test_a_list_of_the_back_office_shows_and_counts_its_own_clinic_only(
     path: str, visit: Appointment, heart: Clinic, lina: Doctor, now: datetime
 ) -> None:
@@ -213,7 +213,7 @@ def test_a_list_of_the_back_office_shows_and_counts_its_own_clinic_only(
     page = proved(officer, HEART, now).get(f"/admin/{path}")
     assert page.status_code == 200
     assert not [word for word in ("Amira", "Lina", visit.patient.number) if word in page.content.decode()]
-    assert [figure.value for figure in page.context.get("figures") or []] in ([], [0] * 13)
+    assert [figure.value for figure in page.context.get("figures") or []] in ([], [0] * 14)
 
 
 def test_staff_without_a_second_factor_are_led_to_it_from_a_page_about_somebody(
