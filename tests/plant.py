@@ -142,11 +142,17 @@ def somebody(word: str, now: datetime) -> tuple[Patient, Appointment]:
     return patient, visit
 
 
+def chatted(word: str, visit: Appointment, now: datetime) -> None:
+    """Said in the room of a later visit by both, and so through Redis to who is there."""
+    later = cast.visit(visit.patient, visit.doctor, now=now, starts_at=visit.starts_at + timedelta(hours=2))
+    for seat in Participant.objects.filter(consultation=later.consultation):
+        chat.write(seat, word, client_id=str(uuid4()), by=seat.user, now=now)
+
+
 def main() -> None:
     with audit.origin("task"):
         garden, visit = grown(sys.argv[1], clock.now())
-        for seat in Participant.objects.filter(consultation=visit.consultation):  # through Redis to who is in the room
-            chat.write(seat, sys.argv[1], client_id=str(uuid4()), by=seat.user, now=clock.now())
+        chatted(sys.argv[1], visit, clock.now())
         doctor = visit.doctor.user
         client = Client()
         client.force_login(doctor, backend="telemed.accounts.backends.Password")
