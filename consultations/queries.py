@@ -5,26 +5,34 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from consultations.models import Appointment
 from consultations.states import AppointmentState
-from doctors.models import VisitType
-from doctors.queries import Period, windows
+from doctors.models import Schedule, VisitType
+from doctors.queries import Period, Plan, plans
 from telemed.accounts.models import Clinic
 from telemed.core import clock
 
-NOTICE = timedelta(minutes=5)  # nobody can be ready sooner
+# Where a doctor says nothing else; and how far ahead the latest may be.
+SOONEST = timedelta(minutes=5)  # nobody can be ready sooner
 HORIZON = timedelta(days=60)
+LATEST = timedelta(days=400)
+WEEK = timedelta(days=8)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A time that can be booked. Its ``id`` names it in a URL; the server derives the slot again from it."""
+    """A time that can be booked. Its ``id`` names it in a URL; the server derives the slot again from it. ``before`` and
+    ``after`` stay free around it. ``limited``: the doctor takes only so many visits on a day or in a week."""
 
     visit_type: VisitType
     starts_at: datetime
+    before: timedelta = timedelta()
+    after: timedelta = timedelta()
+    limited: bool = False
 
     @property
     def id(self) -> str:
@@ -34,22 +42,35 @@ class Slot:
     def ends_at(self) -> datetime:
         return self.starts_at + timedelta(minutes=self.visit_type.minutes)
 
+    @property
+    def taken(self) -> Period:
+        """What it takes up of the doctor's time."""
+        return Period(self.starts_at - self.before, self.ends_at + self.after)
+
+    @property
+    def around(self) -> tuple[datetime | None, datetime | None]:
+        """``busy_from`` and ``busy_until`` of its visit."""
+        return (self.taken.start, self.taken.end) if self.before or self.after else (None, None)
+
 
 def open_slots(
     visit_types: Iterable[VisitType], since: datetime, until: datetime, *, now: datetime, limit: int | None = None
 ) -> dict[UUID, list[Slot]]:
     """The open slots of each visit type that start in [since, until), in order, at most ``limit`` of each.
 
-    Three queries, however many visit types: hours, time off, appointments. ``visit_type.doctor`` must be loaded.
+    Five queries, however many visit types: rules, hours, other days, time off, appointments. ``visit_type.doctor`` must be
+    loaded.
     """
     kinds = list(visit_types)
-    since = max(since, now + NOTICE)
-    periods = windows({kind.doctor_id: kind.doctor for kind in kinds}.values(), since, until)
-    busy = _busy(set(periods), since, until, now)
-    return {
-        kind.pk: list(_take(_free(kind, periods[kind.doctor_id], busy[kind.doctor_id], since, until), limit))
-        for kind in kinds
-    }
+    since = max(since, now + SOONEST)
+    rules = plans({kind.doctor_id: kind.doctor for kind in kinds}.values(), since, until)
+    busy = _busy(set(rules), since, until, now)
+    found = {}
+    for kind in kinds:
+        plan, taken = rules[kind.doctor_id], busy[kind.doctor_id]
+        slots = (slot for slot in _derived(kind, plan, since, until, now) if _fits(slot, taken))
+        found[kind.pk] = list(_take(_below_limits(slots, plan, taken), limit))
+    return found
 
 
 def find_slot(slot_id: str, *, clinic: Clinic, now: datetime) -> Slot | None:
@@ -60,11 +81,22 @@ def find_slot(slot_id: str, *, clinic: Clinic, now: datetime) -> Slot | None:
     except (ValueError, OverflowError, OSError):
         return None
     kind = VisitType.objects.bookable(now).at(clinic).select_related("doctor__clinic").filter(pk=kind_id).first()
-    if kind is None or not now + NOTICE <= starts_at < now + HORIZON:
+    if kind is None or not now <= starts_at < now + LATEST:
         return None
     end = starts_at + timedelta(minutes=kind.minutes)
-    periods = windows([kind.doctor], starts_at, end)[kind.doctor_id]
-    return next((slot for slot in _free(kind, periods, [], starts_at, end) if slot.starts_at == starts_at), None)
+    plan = plans([kind.doctor], starts_at, end)[kind.doctor_id]
+    return next((slot for slot in _derived(kind, plan, starts_at, end, now) if slot.starts_at == starts_at), None)
+
+
+def full(schedule: Schedule, starts: Iterable[datetime], moment: datetime, tz: ZoneInfo) -> bool:
+    """Whether the doctor wants no more visits on the day or in the week of ``moment``. ``starts``: of the visits there are."""
+    day = moment.astimezone(tz).date()
+    days = [start.astimezone(tz).date() for start in starts]
+    same_week = [other for other in days if other.isocalendar()[:2] == day.isocalendar()[:2]]
+    most_per_day, most_per_week = schedule.most_per_day, schedule.most_per_week
+    return (most_per_day is not None and days.count(day) >= most_per_day) or (
+        most_per_week is not None and len(same_week) >= most_per_week
+    )
 
 
 def alternatives(slot_of: VisitType, near: datetime, *, now: datetime, count: int = 3) -> list[Slot]:
@@ -85,28 +117,53 @@ def alternatives(slot_of: VisitType, near: datetime, *, now: datetime, count: in
     return sorted(found, key=lambda slot: slot.starts_at)
 
 
-def _busy(doctors: set[UUID], since: datetime, until: datetime, now: datetime) -> dict[UUID, list[Period]]:
+def busy(doctors: set[UUID], since: datetime, until: datetime, now: datetime) -> "QuerySet[Appointment]":
     """What takes up the doctors' time. A hold that ran out counts as free, whether or not it was tidied away."""
-    rows = Appointment.objects.blocking().filter(
-        doctor__in=doctors, ends_at__gt=since, starts_at__lt=until + timedelta(hours=3)
-    )
-    rows = rows.exclude(Q(state=AppointmentState.HELD) & Q(hold_expires_at__lte=now))
-    busy: dict[UUID, list[Period]] = defaultdict(list)
-    for doctor_id, start, end in rows.order_by("starts_at").values_list("doctor_id", "starts_at", "ends_at"):
-        busy[doctor_id].append(Period(start, end))
-    return busy
+    rows = Appointment.objects.blocking().filter(doctor__in=doctors, ends_at__gt=since, starts_at__lt=until)
+    return rows.exclude(Q(state=AppointmentState.HELD) & Q(hold_expires_at__lte=now)).order_by("starts_at")
 
 
-def _free(
-    kind: VisitType, periods: list[Period], busy: list[Period], since: datetime, until: datetime
-) -> Iterator[Slot]:
+@dataclass(frozen=True)
+class _Visit:
+    starts_at: datetime
+    taken: Period
+
+
+def _busy(doctors: set[UUID], since: datetime, until: datetime, now: datetime) -> dict[UUID, list[_Visit]]:
+    """With the whole weeks around, which the limits count."""
+    found: dict[UUID, list[_Visit]] = defaultdict(list)
+    names = ("doctor_id", "starts_at", "ends_at", "busy_from", "busy_until")
+    rows = busy(doctors, since - WEEK, until + WEEK, now).values_list(*names)
+    for doctor_id, start, end, busy_from, busy_until in rows:
+        found[doctor_id].append(_Visit(start, Period(busy_from or start, busy_until or end)))
+    return found
+
+
+def _derived(kind: VisitType, plan: Plan, since: datetime, until: datetime, now: datetime) -> Iterator[Slot]:
+    """The slots that the rules make, taken or not: one after the other from where a period begins, with the minutes between
+    them that stay free."""
+    rules = plan.schedule
+    before, after = timedelta(minutes=rules.before), timedelta(minutes=rules.after)
+    soonest = now + (SOONEST if rules.notice is None else timedelta(minutes=rules.notice))
+    latest = now + (HORIZON if rules.horizon is None else timedelta(days=rules.horizon))
     length = timedelta(minutes=kind.minutes)
-    for period in periods:
+    for period in plan.windows(kind, since, until):
         start = period.start
-        while start + length <= period.end and start < until:
-            if start >= since and not any(Period(start, start + length).overlaps(taken) for taken in busy):
-                yield Slot(kind, start)
-            start += length
+        while start + length <= period.end and start < min(until, latest):
+            if start >= max(since, soonest):
+                yield Slot(kind, start, before, after, rules.limited)
+            start += length + before + after
+
+
+def _fits(slot: Slot, taken: list[_Visit]) -> bool:
+    return not any(slot.taken.overlaps(row.taken) for row in taken)
+
+
+def _below_limits(slots: Iterator[Slot], plan: Plan, taken: list[_Visit]) -> Iterator[Slot]:
+    if not plan.schedule.limited:
+        return slots
+    starts = [row.starts_at for row in taken]
+    return (slot for slot in slots if not full(plan.schedule, starts, slot.starts_at, plan.tz))
 
 
 def _take(slots: Iterator[Slot], limit: int | None) -> Iterator[Slot]:

@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
 from doctors.data import WARN_DAYS
-from doctors.models import Doctor, Licence, TimeOff, WeeklyHours
+from doctors.data.closed import public_holidays
+from doctors.models import DayHours, Doctor, Licence, Schedule, TimeOff, VisitType, WeeklyHours
 from doctors.models.practice import practising
 from doctors.states import DoctorState, LicenceState
 from telemed.core import clock
@@ -82,32 +83,58 @@ class Period:
         return self.start < other.end and other.start < self.end
 
 
-def windows(doctors: Iterable[Doctor], since: datetime, until: datetime) -> dict[UUID, list[Period]]:
-    """The working periods of each doctor that touch [since, until), whole and in order, less their time off.
+@dataclass
+class Plan:
+    """The rules of one doctor's time: what every week looks like, the days that are different, when they are away."""
 
-    A period starts where the day's hours start, so that slots begin at the same minutes whenever one looks.
-    """
-    by_id = {doctor.pk: doctor for doctor in doctors}
-    hours: dict[UUID, list[WeeklyHours]] = defaultdict(list)
-    for row in WeeklyHours.objects.filter(doctor__in=by_id).order_by("weekday", "opens"):
-        hours[row.doctor_id].append(row)
-    off: dict[UUID, list[Period]] = defaultdict(list)
-    for away in TimeOff.objects.filter(doctor__in=by_id, ends_at__gt=since, starts_at__lt=until).order_by("starts_at"):
-        off[away.doctor_id].append(Period(away.starts_at, away.ends_at))
-    return {
-        pk: _less(_week(hours[pk], clock.zone(doctor.time_zone), since, until), off[pk]) for pk, doctor in by_id.items()
-    }
+    tz: ZoneInfo
+    schedule: Schedule
+    week: list[WeeklyHours] = field(default_factory=list)
+    days: dict[date, list[DayHours]] = field(default_factory=lambda: defaultdict(list))
+    away: list[Period] = field(default_factory=list)
 
+    def windows(self, kind: VisitType, since: datetime, until: datetime) -> list[Period]:
+        """The working periods for this kind of visit that touch [since, until), whole and in order, less the time off.
 
-def _week(rows: list[WeeklyHours], tz: ZoneInfo, since: datetime, until: datetime) -> Iterator[Period]:
-    day, last = since.astimezone(tz).date(), until.astimezone(tz).date()
-    while day <= last:
-        for row in rows:
-            if row.weekday == day.weekday():
-                period = Period(clock.at(day, row.opens, tz), clock.at(day, row.closes, tz))
+        A period starts where the day's hours start, so that slots begin at the same minutes whenever one looks.
+        """
+        own = any(row.visit_type_id == kind.pk for row in self.week)
+        rows = [row for row in self.week if row.visit_type_id == (kind.pk if own else None)]
+        return _less(self._periods(rows, since, until), self.away)
+
+    def _periods(self, rows: list[WeeklyHours], since: datetime, until: datetime) -> Iterator[Period]:
+        day, last = since.astimezone(self.tz).date(), until.astimezone(self.tz).date()
+        while day <= last:
+            for opens, closes in self._hours(rows, day):
+                period = Period(clock.at(day, opens, self.tz), clock.at(day, closes, self.tz))
                 if period.end > since and period.start < until:
                     yield period
-        day += timedelta(days=1)
+            day += timedelta(days=1)
+
+    def _hours(self, rows: list[WeeklyHours], day: date) -> list[tuple[time, time]]:
+        """The wall times of one day, by the first rule that says something: the day's own, a public holiday, the week."""
+        if day in self.days:
+            return [(row.opens, row.closes) for row in self.days[day] if row.opens and row.closes]
+        if day in public_holidays(self.schedule.holidays, day.year):
+            return []
+        return [(row.opens, row.closes) for row in rows if row.weekday == day.weekday() and row.holds(day)]
+
+
+def plans(doctors: Iterable[Doctor], since: datetime, until: datetime) -> dict[UUID, Plan]:
+    """The rules of each doctor for [since, until): four queries, however many doctors."""
+    by_id = {doctor.pk: doctor for doctor in doctors}
+    rules = {row.doctor_id: row for row in Schedule.objects.filter(doctor__in=by_id)}
+    found = {
+        pk: Plan(clock.zone(doctor.time_zone), rules.get(pk) or Schedule(doctor=doctor)) for pk, doctor in by_id.items()
+    }
+    for hours in WeeklyHours.objects.filter(doctor__in=by_id).order_by("weekday", "opens"):
+        found[hours.doctor_id].week.append(hours)
+    near = (since - timedelta(days=2)).date(), (until + timedelta(days=2)).date()
+    for row in DayHours.objects.filter(doctor__in=by_id, day__range=near).order_by("day", "opens"):
+        found[row.doctor_id].days[row.day].append(row)
+    for away in TimeOff.objects.filter(doctor__in=by_id, ends_at__gt=since, starts_at__lt=until).order_by("starts_at"):
+        found[away.doctor_id].away.append(Period(away.starts_at, away.ends_at))
+    return found
 
 
 def _less(periods: Iterable[Period], off: list[Period]) -> list[Period]:

@@ -1,5 +1,6 @@
 """Booking: hold a slot, keep it, confirm it, let it go. The database decides every race."""
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,14 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from consultations.actions import visits
 from consultations.models import Appointment
-from consultations.queries import Slot
+from consultations.queries import WEEK, Slot, busy, full
 from consultations.states import AppointmentState
+from doctors.models import Schedule
 from doctors.queries import may_practise
 from patients import queries
 from patients.actions import consents, profile
 from patients.models import Patient
 from telemed.accounts.models import User
-from telemed.core import audit, realtime, states
+from telemed.core import audit, clock, realtime, states
 from telemed.core.ids import code, uuid7
 from telemed.core.problems import Refusal
 
@@ -67,9 +69,9 @@ class NoMoreTime(Refusal):
 HOLD = f"""
 WITH held AS (
     INSERT INTO consultations_appointment (id, reference, doctor_id, patient_id, visit_type_id, booked_by_id, state, mode,
-        starts_at, ends_at, price, currency, shares_record, hidden_from_proxies, hold_expires_at, hold_extensions, created_at)
+        starts_at, ends_at, busy_from, busy_until, price, currency, shares_record, hidden_from_proxies, hold_expires_at, hold_extensions, created_at)
     VALUES (%(id)s, %(reference)s, %(doctor)s, %(patient)s, %(visit_type)s, %(by)s, 'held', %(mode)s,
-        %(starts_at)s, %(ends_at)s, %(price)s, %(currency)s, NULL, FALSE, %(expires)s, 0, %(now)s)
+        %(starts_at)s, %(ends_at)s, %(busy_from)s, %(busy_until)s, %(price)s, %(currency)s, NULL, FALSE, %(expires)s, 0, %(now)s)
     ON CONFLICT DO NOTHING RETURNING id
 ), told AS (
     INSERT INTO core_event (id, name, entity_id, by_id, at, data)
@@ -89,6 +91,12 @@ def hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointmen
     if not may_practise(slot.visit_type.doctor, now):
         raise SlotGone
     require_adult(patient, by=by, now=now)
+    with transaction.atomic() if slot.limited else nullcontext():
+        require_below_limits(slot, leaving=Q(patient=patient, state=AppointmentState.HELD), now=now)
+        return _hold(slot, patient, by=by, now=now)
+
+
+def _hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointment:
     appointment_id = _insert(slot, patient, by, now)
     if appointment_id is None and _clear_stale(slot, patient, now):
         appointment_id = _insert(slot, patient, by, now)
@@ -100,6 +108,18 @@ def hold(slot: Slot, patient: Patient, *, by: User, now: datetime) -> Appointmen
         release(earlier, by=by, now=now)
     _tell_lists(slot.visit_type.doctor_id)
     return mine
+
+
+def require_below_limits(slot: Slot, *, leaving: Q, now: datetime) -> None:
+    """The doctor takes one more visit on that day and in that week. Who books with a doctor that has limits waits for the
+    one before. ``leaving``: the visits that this one takes the place of. Raises SlotGone."""
+    if not slot.limited:
+        return
+    doctor = slot.visit_type.doctor
+    schedule = Schedule.objects.select_for_update().get(doctor=doctor)
+    rows = busy({doctor.pk}, slot.starts_at - WEEK, slot.starts_at + WEEK, now).exclude(leaving)
+    if full(schedule, rows.values_list("starts_at", flat=True), slot.starts_at, clock.zone(doctor.time_zone)):
+        raise SlotGone
 
 
 def extend(appointment: Appointment, *, by: User, now: datetime) -> None:
@@ -235,7 +255,7 @@ def _insert(slot: Slot, patient: Patient, by: User, now: datetime) -> UUID | Non
     noted = audit.line("create", "consultations.appointment", appointment_id, by=by, patient_id=patient.pk)
     values: dict[str, Any] = {
         "id": appointment_id, "reference": code(8), "doctor": kind.doctor_id, "patient": patient.pk, "visit_type": kind.pk, "by": by.pk,
-        "mode": kind.mode, "starts_at": slot.starts_at, "ends_at": slot.ends_at, "price": kind.price, "currency": kind.currency,
+        "mode": kind.mode, "starts_at": slot.starts_at, "ends_at": slot.ends_at, "busy_from": slot.around[0], "busy_until": slot.around[1], "price": kind.price, "currency": kind.currency,
         "expires": now + timedelta(minutes=settings.HOLD_MINUTES), "now": now, "event": uuid7(), **audit.parameters(noted),
     }  # fmt: skip
     with connection.cursor() as cursor:
@@ -246,7 +266,10 @@ def _insert(slot: Slot, patient: Patient, by: User, now: datetime) -> UUID | Non
 
 def _clear_stale(slot: Slot, patient: Patient, now: datetime) -> bool:
     """Expire the old holds that stand in the way. Returns whether there were any."""
-    in_the_way = Appointment.objects.stale_holds(now).filter(starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+    in_the_way = Appointment.objects.stale_holds(now).filter(
+        Q(starts_at__lt=slot.taken.end, ends_at__gt=slot.taken.start)
+        | Q(busy_from__lt=slot.taken.end, busy_until__gt=slot.taken.start)
+    )
     stale = list(in_the_way.filter(doctor_id=slot.visit_type.doctor_id) | in_the_way.filter(patient=patient))
     for appointment in stale:
         expire(appointment, now=now)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from consultations.actions import booking, visits
 from consultations.models import Appointment, Consultation, Reminder
@@ -25,10 +26,12 @@ def move(appointment: Appointment, slot: Slot, *, by: User, now: datetime) -> No
     row = Appointment.objects.select_for_update().get(pk=appointment.pk)
     if row.state != AppointmentState.CONFIRMED or now >= row.starts_at:
         raise visits.TooLate
+    booking.require_below_limits(slot, leaving=Q(pk=row.pk), now=now)
     row.starts_at, row.ends_at = slot.starts_at, slot.ends_at
+    row.busy_from, row.busy_until = slot.around
     try:
         with transaction.atomic():
-            row.save(update_fields=["starts_at", "ends_at"])
+            row.save(update_fields=["starts_at", "ends_at", "busy_from", "busy_until"])
     except IntegrityError as error:
         raise booking.SlotTaken from error
     _follow(row, now)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from consultations.states import APPOINTMENT_MOVES, BLOCKING, AppointmentState
@@ -26,10 +27,10 @@ class _Period(models.Func):
     output_field = DateTimeRangeField()
 
 
-def _never_twice(who: str) -> ExclusionConstraint:
+def _never_twice(who: str, period: models.Func) -> ExclusionConstraint:
     return ExclusionConstraint(
         name=f"appointment_{who}_once",
-        expressions=[(who, RangeOperators.EQUAL), (_Period("starts_at", "ends_at"), RangeOperators.OVERLAPS)],
+        expressions=[(who, RangeOperators.EQUAL), (period, RangeOperators.OVERLAPS)],
         condition=models.Q(state__in=BLOCKING),
     )
 
@@ -98,6 +99,9 @@ class Appointment(Stateful):
     mode = models.CharField(_("how"), max_length=8, choices=VisitType.Mode)
     starts_at = models.DateTimeField(_("starts"))
     ends_at = models.DateTimeField(_("ends"))
+    # With the minutes before and after that the doctor wanted free when it was booked; without, null.
+    busy_from = models.DateTimeField(null=True)
+    busy_until = models.DateTimeField(null=True)
     price = models.PositiveIntegerField(_("price"))
     currency = models.CharField(_("currency"), max_length=3)
     reason = EncryptedTextField(subject="patient_id", null=True)
@@ -120,8 +124,13 @@ class Appointment(Stateful):
             models.UniqueConstraint(
                 fields=["doctor", "starts_at"], condition=models.Q(state__in=BLOCKING), name="appointment_start_once"
             ),
-            _never_twice("doctor"),
-            _never_twice("patient"),
+            _never_twice("doctor", _Period(Coalesce("busy_from", "starts_at"), Coalesce("busy_until", "ends_at"))),
+            _never_twice("patient", _Period("starts_at", "ends_at")),
+            models.CheckConstraint(
+                condition=models.Q(busy_from=None, busy_until=None)
+                | models.Q(busy_from__lte=models.F("starts_at"), busy_until__gte=models.F("ends_at")),
+                name="appointment_busy_around",
+            ),
             models.CheckConstraint(condition=models.Q(starts_at__lt=models.F("ends_at")), name="appointment_order"),
             models.CheckConstraint(
                 condition=~models.Q(state="held") | models.Q(hold_expires_at__isnull=False),

@@ -125,7 +125,8 @@ class HoursForm(forms.Form):
     def initial_of(doctor: Doctor) -> dict[str, time]:
         initial: dict[str, time] = {}
         seen = dict.fromkeys(range(7), 0)
-        for row in doctor.weekly_hours.order_by("weekday", "opens"):
+        every_week = doctor.weekly_hours.filter(visit_type=None, since=None, until=None)
+        for row in every_week.order_by("weekday", "opens"):
             part = seen[row.weekday]
             initial |= {f"opens_{row.weekday}_{part}": row.opens, f"closes_{row.weekday}_{part}": row.closes}
             seen[row.weekday] += 1

@@ -1,6 +1,6 @@
 """Doctors: who they are, what they offer, and when they work. Hours are wall time in the doctor's own zone."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Self, cast
 from uuid import UUID
 
@@ -170,23 +170,98 @@ class VisitType(models.Model):
 
 
 class WeeklyHours(models.Model):
-    """The doctor sees people on this weekday (0 is Monday) between these wall times."""
+    """The doctor sees people on this weekday (0 is Monday) between these wall times: from the day ``since`` up to and with
+    ``until``, where there is one. A kind of visit with hours of its own is offered in those only; the others in the hours
+    that name no kind."""
 
     id = models.BigAutoField(primary_key=True)
     doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="weekly_hours")
+    doctor_id: UUID
     weekday = models.PositiveSmallIntegerField()
     opens = models.TimeField()
     closes = models.TimeField()
+    visit_type = models.ForeignKey(VisitType, models.CASCADE, null=True, related_name="hours")
+    visit_type_id: UUID | None
+    since = models.DateField(null=True)
+    until = models.DateField(null=True)
 
     class Meta:
         verbose_name_plural = "weekly hours"
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(condition=models.Q(weekday__lte=6), name="weekly_hours_day"),
             models.CheckConstraint(condition=models.Q(opens__lt=models.F("closes")), name="weekly_hours_order"),
+            models.CheckConstraint(
+                condition=models.Q(since=None) | models.Q(until=None) | models.Q(since__lte=models.F("until")),
+                name="weekly_hours_days",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.weekday} {self.opens}-{self.closes}"
+
+    @property
+    def day_name(self) -> str:
+        return clock.weekday(
+            datetime(2024, 1, 1 + self.weekday, 12, tzinfo=UTC), clock.zone("UTC")
+        )  # that month began on a Monday
+
+    def holds(self, day: date) -> bool:
+        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
+
+
+class DayHours(models.Model):
+    """On this day of their own calendar the doctor works these hours and no others, whatever the week says; without times
+    not at all."""
+
+    id = models.BigAutoField(primary_key=True)
+    doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="day_hours")
+    doctor_id: UUID
+    day = models.DateField()
+    opens = models.TimeField(null=True)
+    closes = models.TimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "day hours"
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(
+                condition=models.Q(opens=None, closes=None) | models.Q(opens__lt=models.F("closes")),
+                name="day_hours_order",
+            ),
+            models.UniqueConstraint(fields=["doctor", "day", "opens"], nulls_distinct=False, name="day_hours_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.opens}-{self.closes}"
+
+
+class Schedule(models.Model):
+    """What else decides which times of a doctor can be booked. What is not set is the platform's (consultations.queries)."""
+
+    doctor = models.OneToOneField(Doctor, models.CASCADE, primary_key=True, related_name="schedule")
+    doctor_id: UUID
+    before = models.PositiveSmallIntegerField(default=0)  # minutes that stay free before and after each visit
+    after = models.PositiveSmallIntegerField(default=0)
+    notice = models.PositiveIntegerField(null=True)  # minutes: nobody books sooner
+    horizon = models.PositiveSmallIntegerField(null=True)  # days: nobody books later
+    most_per_day = models.PositiveSmallIntegerField(
+        null=True
+    )  # visits on one day, in one week, of the doctor's own calendar
+    most_per_week = models.PositiveSmallIntegerField(null=True)
+    holidays = models.CharField(max_length=6, blank=True)  # "GB" or "GB-ENG": closed on public holidays there; "": open
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(
+                condition=models.Q(before__lte=120, after__lte=120), name="schedule_gaps_of_two_hours_at_most"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.before}/{self.after}"
+
+    @property
+    def limited(self) -> bool:
+        return self.most_per_day is not None or self.most_per_week is not None
 
 
 class TimeOff(models.Model):
@@ -194,6 +269,7 @@ class TimeOff(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="time_off")
+    doctor_id: UUID
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
 

@@ -1,10 +1,15 @@
 """A doctor's own pages about the practice: hours, and what is offered."""
 
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,7 +18,8 @@ from django.views.decorators.http import require_http_methods
 
 from doctors.actions import desk, practice
 from doctors.forms.practice import AboutForm, AwayForm, HoursForm, InviteForm, OfferForm
-from doctors.models import DeskInvite, Doctor
+from doctors.forms.schedule import DAYS, DayForm, ExtraForm, RulesForm, coming_holidays
+from doctors.models import DayHours, DeskInvite, Doctor
 from telemed.accounts.context import me
 from telemed.accounts.models import User
 from telemed.accounts.views import sessions
@@ -22,24 +28,62 @@ from telemed.core import clock
 
 @require_http_methods(["GET", "POST"])
 def availability(request: HttpRequest) -> HttpResponse:
-    doctor, user, what = practice_of(request), me(request), request.POST.get("what", "")
-    hours = HoursForm(request.POST if what == "hours" else None, initial=HoursForm.initial_of(doctor))
-    away = AwayForm(request.POST if what == "away" else None)
-    if what == "hours" and hours.is_valid():
-        practice.set_hours(doctor, hours.hours(), by=user)
+    """When the doctor works: every week, for some visits or weeks only, on other days, when away; and how close visits stand."""
+    doctor, what = practice_of(request), request.POST.get("what", "")
+    filled: dict[str, Any] = {
+        "hours": HoursForm(request.POST if what == "hours" else None, initial=HoursForm.initial_of(doctor)),
+        "extra": ExtraForm(request.POST if what == "extra" else None, doctor=doctor, prefix="e"),
+        "day": DayForm(request.POST if what == "day" else None, prefix="d"),
+        "rules": RulesForm(request.POST if what == "rules" else None, doctor=doctor, prefix="r"),
+        "away": AwayForm(request.POST if what == "away" else None),
+    }
+    act = _wanted(request, doctor, what, filled)
+    if act is not None:
+        act(by=me(request))
         return _saved(request, "doctors:availability")
-    if what == "away" and away.is_valid():
-        practice.be_away(doctor, **away.period(doctor.time_zone), by=user)
-        return _saved(request, "doctors:availability")
-    if what == "back":
-        practice.be_back(named(doctor.time_off, request), by=user)
-        return _saved(request, "doctors:availability")
+    tz = clock.zone(doctor.time_zone)
+    today = clock.now().astimezone(tz).date()
+    hours, held = filled["hours"], filled["rules"].instance
     days = [[[hours[f"{edge}_{day}_{part}"] for edge in ("opens", "closes")] for part in range(2)] for day in range(7)]
+    own = Q(visit_type__isnull=False) | Q(since__isnull=False) | Q(until__isnull=False)
     context = {
-        "doctor": doctor, "section": "availability", "hours": hours, "away": away, "now": clock.now(),
-        "week": list(zip(_weekdays(), days, strict=True)), "time_off": doctor.time_off.filter(ends_at__gt=clock.now()).order_by("starts_at"),
+        "doctor": doctor, "section": "availability", "now": clock.now(), **filled, "week": list(zip(DAYS, days, strict=True)),
+        "extras": doctor.weekly_hours.filter(own).select_related("visit_type").order_by("weekday", "opens"),
+        "other_days": _other_days(doctor, today), "holidays": coming_holidays(held.holidays, today),
+        "time_off": doctor.time_off.filter(ends_at__gt=clock.now()).order_by("starts_at"),
     }  # fmt: skip
-    return render(request, "doctors/availability.html", context, status=422 if hours.errors or away.errors else 200)
+    wrong = any(form.errors for form in filled.values())
+    return render(request, "doctors/availability.html", context, status=422 if wrong else 200)
+
+
+def _wanted(request: HttpRequest, doctor: Doctor, what: str, filled: dict[str, Any]) -> Callable[..., Any] | None:
+    """What the button asks for, when its form is filled in."""
+    if what == "back":
+        return partial(practice.be_back, named(doctor.time_off, request))
+    if what == "drop":
+        return partial(practice.drop_hours, named(doctor.weekly_hours, request))
+    if what == "as-always":
+        return partial(practice.as_every_week, doctor, named(doctor.day_hours, request).day)
+    form = filled.get(what)
+    if form is None or not form.is_valid():
+        return None
+    match what:
+        case "hours":
+            return partial(practice.set_hours, doctor, form.hours())
+        case "extra":
+            return partial(practice.add_hours, doctor, form.cleaned_data)
+        case "day":
+            return partial(practice.set_day, doctor, form.cleaned_data["day"], form.hours())
+        case "rules":
+            return partial(practice.set_rules, doctor, form.cleaned_data)
+        case _:
+            return partial(practice.be_away, doctor, **form.period(doctor.time_zone))
+
+
+def _other_days(doctor: Doctor, today: date) -> list[tuple[DayHours, list[DayHours]]]:
+    """Each coming day that is not as the week says, with its periods."""
+    rows = doctor.day_hours.filter(day__gte=today).order_by("day", "opens")
+    return [(found[0], found) for _day, each in groupby(rows, key=lambda row: row.day) for found in [list(each)]]
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,7 +164,3 @@ def named(rows: Any, request: HttpRequest) -> Any:
 def _saved(request: HttpRequest, name: str, said: str = "") -> HttpResponse:
     messages.success(request, said or _("Saved."))
     return redirect(name)
-
-
-def _weekdays() -> list[str]:
-    return [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
