@@ -2,6 +2,7 @@
 how close, how soon, how late and how many. Wall time is the truth, also where clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -222,7 +223,7 @@ def test_slots_follow_each_other_in_real_time_on_the_day_of_a_change(
     kind = VisitType.objects.select_related("doctor").get(doctor=lina)
     found = [slot.starts_at for slot in open_slots([kind], since, until, now=since - timedelta(days=3))[kind.pk]]
     assert [f"{moment.astimezone(UTC):%H:%M}" for moment in found[:3]] == first
-    assert {later - sooner for sooner, later in zip(found, found[1:], strict=False)} == {timedelta(hours=1)}
+    assert {later - sooner for sooner, later in pairwise(found)} == {timedelta(hours=1)}
     assert {moment.astimezone(tz).date() for moment in found} == {day}
     for moment in found:  # what the list shows can be named, and is derived again to the same
         slot = find_slot(cast.slot(lina, moment).id, clinic=the_clinic(), now=since - timedelta(days=3))
