@@ -7,6 +7,7 @@ from django.db.models import Q
 from consultations import wording
 from consultations.models import (
     Appointment,
+    AppointmentMove,
     ClinicalNote,
     Consultation,
     Participant,
@@ -39,9 +40,16 @@ APPOINTMENT = Table(
         "reference": at("identifier.0.value"), "starts_at": at("start"), "ends_at": at("end"), "created_at": at("created"),
         "patient": ref("participant.0.actor", "Patient"), "doctor": ref("participant.1.actor", "Practitioner"),
         "visit_type": ref("participant.2.actor", "HealthcareService"), "reason": at("reasonCode.0.text"),
+        "cancel_reason": at("cancelationReason.text"),
     },
     shown=lambda row: {"status": BOOKED[row.state], "participant": [{"status": "accepted"} for _each in range(3)]},
     left={"hold_expires_at": "how long a time is kept while somebody books", "hold_extensions": "how long a time is kept while somebody books"},
+)  # fmt: skip
+
+
+MOVE = Table(
+    AppointmentMove, "Basic", about="appointment__patient", hidden="appointment__hidden_from_proxies", labels=(("visit", "appointment_id"),),
+    places={"appointment": ref("subject", "Appointment")}, shown=lambda _row: {"code": concept("earlier time of a visit")},
 )  # fmt: skip
 
 
@@ -160,4 +168,4 @@ MEDICINE = Table(
     shown=_medicine,
 )  # fmt: skip
 
-TABLES = (APPOINTMENT, ENCOUNTER, SEAT, SAID, NOTE, PRESCRIPTION, MEDICINE)
+TABLES = (APPOINTMENT, MOVE, ENCOUNTER, SEAT, SAID, NOTE, PRESCRIPTION, MEDICINE)

@@ -188,6 +188,23 @@ class DoseForm(forms.Form):
         return str(self.cleaned_data["days"] or "")
 
 
+class CallOffForm(forms.Form):
+    """Why a visit is called off. Whoever works here owes the patient a reason; a patient may keep theirs."""
+
+    reason = forms.CharField(
+        label=_("Why?"), max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 2, "class": "input"})
+    )
+
+    def __init__(self, *args: Any, at_work: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["reason"].required = at_work
+        self.fields["reason"].help_text = (
+            gettext("The patient reads this on the page of the visit.")
+            if at_work
+            else gettext("You need not say. The doctor reads this on the page of the visit.")
+        )
+
+
 class CancelForm(forms.Form):
     reason = forms.CharField(label=_("Why is it cancelled?"), max_length=300, help_text=_("The patient reads this."))
 

@@ -2,12 +2,13 @@
 often shared, or on a lock screen."""
 
 from datetime import date, datetime
+from email.utils import parseaddr
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vCalAddress
 
 from consultations.models import Appointment
 from consultations.states import AppointmentState
@@ -17,13 +18,14 @@ from telemed.accounts.models import User
 from telemed.core import clock
 
 
-def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: datetime, moved: bool = False) -> str:
-    """An iCalendar text (RFC 5545) with the hours as the reader's own zone has them, and that zone's rules inside."""
+def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: datetime, to: str = "") -> str:
+    """An iCalendar text (RFC 5545) with the hours as the reader's own zone has them, and that zone's rules inside. ``to``:
+    the address of who is invited by mail (RFC 5546: REQUEST, and CANCEL when it is off); without, a file to keep (PUBLISH).
+    Each move and the end raise SEQUENCE, so that calendars know which is newer."""
     cancelled = appointment.state == AppointmentState.CANCELLED
     event = Event()
     event.add("uid", f"{appointment.pk}@{settings.PUBLIC_URL.split('://')[1].split(':')[0]}")
-    minutes = int((now - appointment.created_at).total_seconds() // 60)
-    event.add("sequence", minutes + 1 if cancelled or moved else 0)
+    event.add("sequence", appointment.moves.count() + cancelled)
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     event.add("summary", _("Appointment"))
     event.add("description", _("Details: %(link)s") % {"link": f"{appointment.doctor.clinic.url}{link}"})
@@ -32,20 +34,25 @@ def calendar_file(appointment: Appointment, *, tz: ZoneInfo, link: str, now: dat
     event.add("dtstart", appointment.starts_at.astimezone(tz))
     event.add("dtend", appointment.ends_at.astimezone(tz))
     event.add("transp", "OPAQUE")
+    event.add("class", "PRIVATE")
+    if to:
+        event.add("organizer", vCalAddress(f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}"))
+        event.add("attendee", vCalAddress(f"mailto:{to}"))
     calendar = Calendar()
     calendar.add("prodid", "-//telemed//visits//EN")
     calendar.add("version", "2.0")
-    calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
+    calendar.add("method", ("CANCEL" if cancelled else "REQUEST") if to else "PUBLISH")
     calendar.add_component(event)
     year = appointment.starts_at.year
     calendar.add_missing_timezones(first_date=date(year - 1, 1, 1), last_date=date(year + 2, 1, 1))
     return str(calendar.to_ical(), "utf-8")
 
 
-def when(appointment: Appointment, person: User) -> str:
-    """'Monday 23 November 2026, 14:20 London (GMT)' in the zone of ``person``. Call while speaking to them."""
+def when(appointment: Appointment, person: User, start: datetime | None = None) -> str:
+    """'Monday 23 November 2026, 14:20 London (GMT)' in the zone of ``person``: of the visit, or of when it would have been.
+    Call while speaking to them."""
     tz = clock.zone(person.time_zone)
-    start = appointment.starts_at
+    start = start or appointment.starts_at
     return f"{clock.day(start, tz)}, {clock.hour(start, tz)} {clock.zone_label(start, tz)}"
 
 

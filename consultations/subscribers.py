@@ -2,6 +2,7 @@
 and shared mailboxes."""
 
 from contextlib import suppress
+from datetime import datetime
 
 from django.db.models import Q
 from django.urls import reverse
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 from consultations.actions import visits
 from consultations.invites import both, calendar_file, patient_link, side, when
 from consultations.models import Appointment, Prescription
+from consultations.states import AppointmentState
 from doctors.models import Doctor
 from doctors.queries import may_practise
 from patients.models import Proxy
@@ -65,12 +67,13 @@ def tell_both_it_has_another_time(event: Event) -> None:
     appointment = _appointment(event)
     for person, link in both(appointment):
         with outbox.speaking(person):
-            words = _("Your appointment has another time: %(when)s. If that does not suit you, call us or cancel it.")
+            words = _("Your appointment of %(was)s has another time: %(when)s. If that does not suit you, move or cancel it.")
+            was = when(appointment, person, datetime.fromisoformat(event.data["was"]))
             notice = Notice(
                 subject=_("Your appointment was moved"),
-                body=words % {"when": when(appointment, person)},
+                body=words % {"when": when(appointment, person), "was": was},
                 link=link,
-                attachments=[_invitation(appointment, person, link, moved=True)],
+                attachments=[_invitation(appointment, person, link)],
             )
         outbox.send(person, notice, kind="visit.moved", key=f"moved:{event.pk}:{person.pk}", now=clock.now())
 
@@ -157,9 +160,11 @@ def _booked(appointment: Appointment, person: User) -> tuple[str, str]:
     return _("A new appointment"), words % {"when": hour, "reference": appointment.reference}
 
 
-def _invitation(appointment: Appointment, person: User, link: str, *, moved: bool = False) -> dict[str, str]:
-    text = calendar_file(appointment, tz=clock.zone(person.time_zone), link=link, now=clock.now(), moved=moved)
-    return {"name": "appointment.ics", "type": "text/calendar", "content": text}
+def _invitation(appointment: Appointment, person: User, link: str) -> dict[str, str]:
+    tz = clock.zone(person.time_zone)
+    text = calendar_file(appointment, tz=tz, link=link, now=clock.now(), to=person.email or "")
+    method = "CANCEL" if appointment.state == AppointmentState.CANCELLED else "REQUEST"
+    return {"name": "appointment.ics", "type": f"text/calendar; method={method}", "content": text}
 
 
 @events.on("patients.patient.erased")

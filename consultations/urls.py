@@ -36,6 +36,7 @@ urlpatterns = [
     path("visits/<uuid:appointment_id>/", visits.visit, name="visit"),
     path("visits/<uuid:appointment_id>.ics", visits.calendar, name="visit-calendar"),
     path("visits/<uuid:appointment_id>/summary.pdf", visits.summary, name="visit-summary"),
+    path("visits/<uuid:appointment_id>/move/", visits.move, name="visit-move"),
     path("visits/<uuid:appointment_id>/cancel/", visits.cancel, name="visit-cancel"),
     path("visits/<uuid:appointment_id>/hide/", visits.hide, name="visit-hide"),
     # the room

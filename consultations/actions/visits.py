@@ -82,14 +82,14 @@ def free_until(appointment: Appointment) -> datetime:
 
 
 @transaction.atomic
-def cancel(appointment: Appointment, *, by: User, now: datetime) -> None:
-    """Call the visit off. Raises TooLate once it has started or ended."""
+def cancel(appointment: Appointment, *, by: User, now: datetime, reason: str = "") -> None:
+    """Call the visit off. Both sides read ``reason`` on the page of the visit. Raises TooLate once it has started or ended."""
     room = Consultation.objects.select_for_update().filter(appointment=appointment).first()
     if now >= appointment.starts_at or (room and room.state == ConsultationState.LIVE):
         raise TooLate
     refund = cancel_is_free(appointment, by=by, now=now)
     try:
-        states.move(appointment, AppointmentState.CANCELLED, by=by.pk, now=now, data={"refund": refund})
+        states.move(appointment, AppointmentState.CANCELLED, by=by.pk, now=now, data={"refund": refund}, cancel_reason=reason.strip() or None)
     except states.Refused as error:
         raise TooLate from error
     if room:

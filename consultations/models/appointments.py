@@ -112,6 +112,7 @@ class Appointment(Stateful):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
     hidden_by_id: UUID | None
+    cancel_reason = EncryptedTextField(subject="patient_id", null=True)
     hold_expires_at = models.DateTimeField(null=True)
     hold_extensions = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
@@ -167,6 +168,21 @@ class Appointment(Stateful):
     @property
     def minutes(self) -> int:
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+class AppointmentMove(models.Model):
+    """The visit had another time before: it stays the same visit. Never changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    appointment = models.ForeignKey(Appointment, models.CASCADE, related_name="moves")
+    appointment_id: UUID
+    was = models.DateTimeField()  # when it would have started
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    by_id: UUID
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.appointment_id} {self.was}"
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from consultations.actions import visits
+from consultations.forms import CallOffForm
 from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.states import AppointmentState
 from doctors.models import Doctor
@@ -34,6 +35,10 @@ def practice(request: HttpRequest) -> Doctor:
 @require_GET
 def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """One visit as the doctor prepares it or looks back on it."""
+    return _shown(request, appointment_id, CallOffForm(at_work=True))
+
+
+def _shown(request: HttpRequest, appointment_id: UUID, call_off: CallOffForm) -> HttpResponse:
     doctor = practice(request)
     appointment = get_object_or_404(booked(doctor), pk=appointment_id)
     audit.record("read", "consultations.appointment", appointment.pk, by=me(request), patient_id=appointment.patient_id)
@@ -43,18 +48,21 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         audit.record("read", "consultations.note", note.pk, by=me(request), patient_id=appointment.patient_id)
     context = {
         "doctor": doctor, "section": "today", "appointment": appointment, "now": now, "stage": appointment.stage(now),
-        "note": note,
+        "note": note, "call_off": call_off, "moves": appointment.moves.select_related("by").order_by("-at"),
         "prescriptions": Prescription.objects.for_user(request.user).filter(consultation__appointment=appointment),
         "chart": chart_of(request, appointment.patient_id), "standing": standing(doctor, now),
     }  # fmt: skip
-    return render(request, "consultations/clinic/visit.html", context)
+    return render(request, "consultations/clinic/visit.html", context, status=422 if call_off.errors else 200)
 
 
 @require_POST
 def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = get_object_or_404(booked(practice(request)), pk=appointment_id)
+    form = CallOffForm(request.POST, at_work=True)
+    if not form.is_valid():
+        return _shown(request, appointment_id, form)
     try:
-        visits.cancel(appointment, by=me(request), now=clock.now())
+        visits.cancel(appointment, by=me(request), now=clock.now(), reason=form.cleaned_data["reason"])
     except visits.TooLate as refusal:
         messages.warning(request, str(refusal))
     else:

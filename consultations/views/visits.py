@@ -11,11 +11,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from consultations.actions import paper
+from consultations.actions import booking, diary, paper
 from consultations.actions import visits as actions
+from consultations.forms import CallOffForm
 from consultations.invites import calendar_file
 from consultations.models import Appointment, ClinicalNote, Prescription
+from consultations.queries import find_slot, open_slots
 from consultations.states import AppointmentState, PrescriptionState
+from consultations.views.discover import AHEAD, days
 from doctors.queries import may_practise
 from patients import queries
 from patients.models import Proxy
@@ -68,7 +71,7 @@ def visit(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     context = {
         "beside": queries.beside(appointment.patient_id), "about": f"visit:{appointment.pk}",
         "ask_url": reverse("patients:ask") if own else reverse("patients:their-ask", args=[appointment.patient_id]),
-        "appointment": appointment, "note": note, "prescriptions": prescriptions, "now": now, "stage": appointment.stage(now),
+        "appointment": appointment, "moves": appointment.moves.select_related("by").order_by("-at"), "note": note, "prescriptions": prescriptions, "now": now, "stage": appointment.stage(now),
         "free_until": actions.free_until(appointment), "section": "visits", "own": own, "rights": rights, "away": _away(appointment, now),
         "may_read_reason": Proxy.Right.READ in rights or appointment.booked_by_id == user.pk,
         "may_hide": own and (appointment.hidden_from_proxies or Proxy.objects.open().filter(patient=appointment.patient).exists()),
@@ -113,9 +116,10 @@ def summary(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
 def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     appointment = _fetch(request, appointment_id, Proxy.Right.BOOK)
     now, user = clock.now(), me(request)
-    if request.method == "POST":
+    form = CallOffForm(request.POST or None, at_work=False)
+    if request.method == "POST" and form.is_valid():
         try:
-            actions.cancel(appointment, by=user, now=now)
+            actions.cancel(appointment, by=user, now=now, reason=form.cleaned_data["reason"])
         except actions.TooLate as refusal:
             messages.warning(request, str(refusal))
         else:
@@ -130,8 +134,41 @@ def cancel(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         "free": free,
         "free_until": actions.free_until(appointment),
         "section": "visits",
+        "form": form,
     }
-    return render(request, "consultations/visits/cancel.html", context)
+    return render(request, "consultations/visits/cancel.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
+    """Another time for the same visit: choose one, look at both, and say yes."""
+    appointment, now, user = _fetch(request, appointment_id, Proxy.Right.BOOK), clock.now(), me(request)
+    named = request.POST.get("slot") or request.GET.get("slot", "")
+    slot = find_slot(named, clinic=appointment.doctor.clinic, now=now) if named else None
+    slot = slot if slot and slot.visit_type.pk == appointment.visit_type_id else None
+    try:
+        diary.require_movable(appointment, by=user, now=now)
+        if request.method == "POST":
+            if slot is None:
+                raise booking.SlotGone
+            diary.move(appointment, slot, by=user, now=now)
+            messages.success(request, _("Your visit has its new time. The doctor has been told."))
+            return redirect("consultations:visit", appointment.pk)
+    except (booking.SlotTaken, booking.SlotGone, booking.PatientBusy) as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("consultations:visit-move", appointment.pk)
+    except (actions.TooLate, diary.MoveTooLate) as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("consultations:visit", appointment.pk)
+    kind = appointment.visit_type
+    kind.doctor = appointment.doctor
+    slots = [] if slot else open_slots([kind], now, now + AHEAD, now=now)[kind.pk]
+    context = {
+        "appointment": appointment, "section": "visits", "slot": slot, "gone": bool(named) and slot is None,
+        "days": [day for day in days(slots, now, AHEAD.days, len(slots)) if day.slots],
+        "free_until": actions.free_until(appointment),
+    }  # fmt: skip
+    return render(request, "consultations/visits/move.html", context)
 
 
 def _away(appointment: Appointment, now: datetime) -> bool:

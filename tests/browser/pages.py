@@ -146,7 +146,7 @@ ON_THE_WAY = {
     "accounts:again", "accounts:code", "accounts:confirm", "accounts:contact-confirm", "accounts:enrol", "accounts:factor", "accounts:not-me", "accounts:passkey", "accounts:recovery-codes", "consultations:book",
     "consultations:book-reason", "consultations:book-who", "consultations:book-about", "consultations:book-share",
     "consultations:book-check", "patients:proxy", "patients:request", "admin:request", "admin:kept", "admin:kept-record", "patients:invitation", "patients:hand-over", "records:ready",
-    "consultations:book-done", "consultations:visit-cancel", "consultations:room-check", "consultations:room-wait",
+    "consultations:book-done", "consultations:visit-cancel", "consultations:visit-move", "consultations:room-check", "consultations:room-wait",
     "consultations:room-call", "consultations:clinic-room", "consultations:prescription-edit",
     "consultations:prescription-sign", "consultations:note-sign", "billing:pay", "billing:paid", "billing:demo-pay",
     "consultations:emergency", "consultations:emergency-chart", "doctors:desk-join", "doctors:apply-about", "doctors:apply-licences", "doctors:apply-education", "doctors:apply-documents",
