@@ -67,7 +67,9 @@ def tell_both_it_has_another_time(event: Event) -> None:
     appointment = _appointment(event)
     for person, link in both(appointment):
         with outbox.speaking(person):
-            words = _("Your appointment of %(was)s has another time: %(when)s. If that does not suit you, move or cancel it.")
+            words = _(
+                "Your appointment of %(was)s has another time: %(when)s. If that does not suit you, move or cancel it."
+            )
             was = when(appointment, person, datetime.fromisoformat(event.data["was"]))
             notice = Notice(
                 subject=_("Your appointment was moved"),

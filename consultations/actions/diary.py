@@ -24,7 +24,9 @@ LATEST = timedelta(minutes=30)  # before the start, a time that nobody confirmed
 
 class MoveTooLate(Refusal):
     code = "move_too_late"
-    sentence = _("It is too late to move this visit online. Call the clinic, or cancel the visit and book another time.")
+    sentence = _(
+        "It is too late to move this visit online. Call the clinic, or cancel the visit and book another time."
+    )
 
 
 def require_movable(appointment: Appointment, *, by: User, now: datetime) -> None:

@@ -89,7 +89,14 @@ def cancel(appointment: Appointment, *, by: User, now: datetime, reason: str = "
         raise TooLate
     refund = cancel_is_free(appointment, by=by, now=now)
     try:
-        states.move(appointment, AppointmentState.CANCELLED, by=by.pk, now=now, data={"refund": refund}, cancel_reason=reason.strip() or None)
+        states.move(
+            appointment,
+            AppointmentState.CANCELLED,
+            by=by.pk,
+            now=now,
+            data={"refund": refund},
+            cancel_reason=reason.strip() or None,
+        )
     except states.Refused as error:
         raise TooLate from error
     if room:

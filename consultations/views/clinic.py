@@ -42,17 +42,24 @@ def _shown(request: HttpRequest, appointment_id: UUID, call_off: CallOffForm) ->
     doctor = practice(request)
     appointment = get_object_or_404(booked(doctor), pk=appointment_id)
     audit.record("read", "consultations.appointment", appointment.pk, by=me(request), patient_id=appointment.patient_id)
+    if appointment.state == AppointmentState.CANCELLED:
+        context = {"doctor": doctor, "section": "today", "appointment": appointment, "moves": _moves(appointment)}
+        return render(request, "consultations/clinic/visit_off.html", context)
     now = clock.now()
     note = ClinicalNote.objects.for_user(request.user).filter(consultation__appointment=appointment).first()
     if note:
         audit.record("read", "consultations.note", note.pk, by=me(request), patient_id=appointment.patient_id)
     context = {
         "doctor": doctor, "section": "today", "appointment": appointment, "now": now, "stage": appointment.stage(now),
-        "note": note, "call_off": call_off, "moves": appointment.moves.select_related("by").order_by("-at"),
+        "note": note, "call_off": call_off, "moves": _moves(appointment),
         "prescriptions": Prescription.objects.for_user(request.user).filter(consultation__appointment=appointment),
         "chart": chart_of(request, appointment.patient_id), "standing": standing(doctor, now),
     }  # fmt: skip
     return render(request, "consultations/clinic/visit.html", context, status=422 if call_off.errors else 200)
+
+
+def _moves(appointment: Appointment) -> Any:
+    return appointment.moves.select_related("by").order_by("-at")
 
 
 @require_POST

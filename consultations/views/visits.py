@@ -16,13 +16,14 @@ from consultations.actions import visits as actions
 from consultations.forms import CallOffForm
 from consultations.invites import calendar_file
 from consultations.models import Appointment, ClinicalNote, Prescription
-from consultations.queries import find_slot, open_slots
+from consultations.queries import Slot, find_slot, open_slots
 from consultations.states import AppointmentState, PrescriptionState
 from consultations.views.discover import AHEAD, days
 from doctors.queries import may_practise
 from patients import queries
 from patients.models import Proxy
 from telemed.accounts.context import me
+from telemed.accounts.models import User
 from telemed.core import audit, clock
 
 
@@ -149,9 +150,7 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     try:
         diary.require_movable(appointment, by=user, now=now)
         if request.method == "POST":
-            if slot is None:
-                raise booking.SlotGone
-            diary.move(appointment, slot, by=user, now=now)
+            _give(appointment, slot, by=user, now=now)
             messages.success(request, _("Your visit has its new time. The doctor has been told."))
             return redirect("consultations:visit", appointment.pk)
     except (booking.SlotTaken, booking.SlotGone, booking.PatientBusy) as refusal:
@@ -169,6 +168,12 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         "free_until": actions.free_until(appointment),
     }  # fmt: skip
     return render(request, "consultations/visits/move.html", context)
+
+
+def _give(appointment: Appointment, slot: Slot | None, *, by: User, now: datetime) -> None:
+    if slot is None:
+        raise booking.SlotGone
+    diary.move(appointment, slot, by=by, now=now)
 
 
 def _away(appointment: Appointment, now: datetime) -> bool:

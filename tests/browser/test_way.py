@@ -21,10 +21,11 @@ from tests.browser.test_family import joined
 
 pytestmark = pytest.mark.browser
 PASSWORD = "demo pass phrase"
-# A member of staff who never signed in, a child of Amira's who has come of age, and somebody whose data was deleted.
+# A member of staff who never signed in, a child of Amira's who has come of age, somebody whose data was deleted, and somebody
+# with a visit in three days.
 SOMEBODY = """
 import django; django.setup()
-from datetime import date
+from datetime import date, timedelta
 from patients.actions import requests
 from patients.models import Limit, Proxy
 from telemed.accounts.models import User
@@ -42,6 +43,11 @@ with audit.origin("test"):
     asked = requests.open("erasure", left, "Delete everything", by=left.user, now=now)
     for officer in ("privacy@demo.example", "privacy2@demo.example"):
         requests.decide(asked, grant=True, words="What may go is gone", by=User.objects.get(email=officer), now=now)
+    mover = cast.patient("mover-{email}", "Mara Mover", now=now)
+    mover.user.set_password("{password}")
+    mover.user.save()
+    in_three_days = (now + timedelta(days=3)).replace(hour=12, minute=0, second=0, microsecond=0)
+    print(cast.visit(mover, doctor, now=now, starts_at=in_three_days).pk)
     print(child.pk, Limit.objects.get(kind="erased", patient=left).pk)
 """
 
@@ -54,8 +60,8 @@ def made(stack: Stack) -> dict[str, str]:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True
     )
-    child, kept = done.stdout.split()[-2:]
-    return {"email": email, "child": child, "kept": kept}
+    moved, child, kept = done.stdout.split()[-3:]
+    return {"email": email, "child": child, "kept": kept, "moved": moved}
 
 
 def look(page: Page) -> None:
@@ -86,6 +92,25 @@ def test_before_a_visit_is_called_off_its_page_says_what_that_costs(people: Peop
     page = visit.person("patient", viewport=NARROW)
     page.goto(visit.url("/visits/{visit}/cancel/"))
     expect(page.get_by_role("button", name="Cancel the visit")).to_be_visible()
+    look(page)
+
+
+def test_a_patient_gives_a_visit_another_time(people: People, made: dict[str, str]) -> None:
+    page = people.browser(viewport=NARROW)
+    page.goto("/login/")
+    page.get_by_label("Email or mobile number").fill(f"mover-{made['email']}")
+    page.locator("#id_password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/home/")
+    page.goto(f"/visits/{made['moved']}/")
+    page.get_by_role("link", name="Move", exact=True).click()
+    expect(page.get_by_role("heading", name="Move this visit")).to_be_visible()
+    look(page)
+    page.locator("a[href^='?slot=']").last.click()
+    expect(page.get_by_role("heading", name="Move the visit to this time?")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Move the visit").click()
+    expect(page.get_by_text("Moved by you")).to_be_visible()
     look(page)
 
 

@@ -18,7 +18,7 @@ from billing.actions import receipts
 from billing.models import Payment, Refund
 from billing.states import PaymentState, RefundState
 from consultations.actions import chat, notes, prescribing, rooms
-from consultations.models import Appointment, Participant
+from consultations.models import Appointment, AppointmentMove, Participant
 from doctors.models import Doctor
 from patients.actions import disclosures, emergency, family, invitations, labels, limits, requests
 from patients.models import Allergy, Condition, Limit, Patient, Proxy, RecordImport
@@ -102,6 +102,7 @@ def _visited(patient: Patient, lina: Doctor, *, now: datetime) -> Appointment:
     """A visit that was held two weeks ago, with a note, a signed prescription and two messages."""
     start = now - timedelta(days=14)
     visit = cast.visit(patient, lina, now=start)
+    AppointmentMove.objects.create(appointment=visit, was=start - timedelta(days=1), by=visit.booked_by, at=start)
     room = desk_kit.room_of(visit)
     seats = {seat.role: seat for seat in Participant.objects.filter(consultation=room).select_related("user")}
     for role in ("patient", "doctor"):
