@@ -192,7 +192,7 @@ class CallOffForm(forms.Form):
     """Why a visit is called off. Whoever works here owes the patient a reason; a patient may keep theirs."""
 
     reason = forms.CharField(
-        label=_("Why?"), max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 2, "class": "input"})
+        label=_("Reason"), max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 2, "class": "input"})
     )
 
     def __init__(self, *args: Any, at_work: bool, **options: Any) -> None:

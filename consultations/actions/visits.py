@@ -21,7 +21,7 @@ TOGETHER_SECONDS = 20  # both in the room at the same time for this long is a vi
 
 class TooLate(Refusal):
     code = "too_late"
-    sentence = _("This visit has started or is over, so it cannot be cancelled any more.")
+    sentence = _("This visit has started or is over, so it cannot be moved or cancelled any more.")
 
 
 def prepare(appointment: Appointment, *, by: User | None, now: datetime) -> None:

@@ -162,9 +162,11 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     kind = appointment.visit_type
     kind.doctor = appointment.doctor
     slots = [] if slot else open_slots([kind], now, now + AHEAD, now=now)[kind.pk]
+    free = [day for day in days(slots, now, AHEAD.days, len(slots)) if day.slots]
+    wanted = request.GET.get("day", "")
     context = {
-        "appointment": appointment, "section": "visits", "slot": slot, "gone": bool(named) and slot is None,
-        "days": [day for day in days(slots, now, AHEAD.days, len(slots)) if day.slots],
+        "appointment": appointment, "section": "visits", "slot": slot, "gone": bool(named) and slot is None, "days": free,
+        "shown": next((day for day in free if day.at.date().isoformat() == wanted), free[0] if free else None),
         "free_until": actions.free_until(appointment),
     }  # fmt: skip
     return render(request, "consultations/visits/move.html", context)

@@ -109,8 +109,12 @@ HORIZONS = {
 
 
 class RulesForm(forms.ModelForm):  # type: ignore[type-arg]
-    notice = forms.TypedChoiceField(label=_("Book at the latest"), coerce=int, choices=list(NOTICES.items()))
-    horizon = forms.TypedChoiceField(label=_("Book at the earliest"), coerce=int, choices=list(HORIZONS.items()))
+    notice = forms.TypedChoiceField(
+        label=_("Booked at the latest before the visit"), coerce=int, choices=list(NOTICES.items())
+    )
+    horizon = forms.TypedChoiceField(
+        label=_("Booked at the earliest before the visit"), coerce=int, choices=list(HORIZONS.items())
+    )
     holidays = forms.ChoiceField(label=_("Closed on public holidays of"), required=False)
 
     class Meta:
