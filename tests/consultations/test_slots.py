@@ -299,7 +299,7 @@ def test_the_rules_are_saved_and_the_next_holidays_are_named(lina: Doctor, brows
         ("rules", {"r-before": "0", "r-after": "0", "r-notice": "5", "r-horizon": "60", "r-holidays": "XX"}, "not one of the available choices"),
         ("day", {"d-day": "2026-11-23", "d-opens": "12:00", "d-closes": "09:00"}, "The end must be after the start"),
         ("day", {"d-day": "2026-11-23", "d-opens": "12:00"}, "Enter both times"),
-        ("day", {"d-day": "9999-12-31"}, "Enter a valid date"),
+        ("day", {"d-day": "9999-12-31"}, 'aria-describedby="id_d-day-error"'),
         ("extra", {"e-weekday": "1", "e-opens": "09:00", "e-closes": "10:00"}, "Choose a kind of visit or a day"),
         ("extra", {"e-weekday": "1", "e-opens": "09:00", "e-closes": "10:00", "e-since": "2026-12-02", "e-until": "2026-12-01"}, "cannot be before the first"),
     ],
