@@ -20,7 +20,7 @@ from django.test import Client
 from adminops.models import HelpSession
 from consultations.actions import chat, drafts, notes
 from consultations.models import Appointment, Participant
-from patients.actions import consents, profile
+from patients.actions import consents, profile, requests
 from patients.models import EmergencyAccess, Limit, Patient, PrivacyRequest
 from telemed.accounts.models import User
 from telemed.core import audit, clock, datamap, files
@@ -153,13 +153,14 @@ def main() -> None:
     with audit.origin("task"):
         garden, visit = grown(sys.argv[1], clock.now())
         chatted(sys.argv[1], visit, clock.now())
-        doctor = visit.doctor.user
+        patient, doctor = visit.patient, visit.doctor.user
+        asked = requests.open("concern", patient, sys.argv[1], by=cast.user_of(patient), now=clock.now())
         client = Client()
         client.force_login(doctor, backend="telemed.accounts.backends.Password")
         cast.prove(client, doctor, now=clock.now())
     told = {
         "places": sorted(garden.places), "all": sorted(all_places()), "password": cast.PASSWORD,
-        "chart": f"/clinic/patients/{garden.rows[Patient].pk}/", "request": f"/admin/requests/{garden.rows[PrivacyRequest].pk}/",
+        "chart": f"/clinic/patients/{patient.pk}/", "request": f"/admin/requests/{asked.pk}/",
         "doctor": {name: cookie.value for name, cookie in client.cookies.items()},
     }  # fmt: skip
     sys.stdout.write(json.dumps(told))
