@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -205,12 +206,14 @@ def _everything(stack: Stack, folder: Path, heard: Overheard, mail: Mailbox) -> 
 
 
 def _parts(raw: bytes) -> Iterator[bytes]:
-    """A mail as its reader sees it: headers but those that say to whom it goes, and every part decoded."""
+    """A mail as its reader sees it: headers but those that say to whom it goes, and every part decoded, without the address
+    itself (an invitation names whom it invites)."""
     mail = message_from_bytes(raw, policy=default)
+    to = parseaddr(str(mail["To"]))[1].encode()
     yield "\n".join(f"{name}: {value}" for name, value in mail.items() if name != "To").encode()
     for part in mail.walk():
         if not part.is_multipart():
-            yield bytes(part.get_payload(decode=True) or b"")
+            yield bytes(part.get_payload(decode=True) or b"").replace(to, b"")
 
 
 def _nameless(pid: int) -> Iterator[tuple[str, bytes]]:
