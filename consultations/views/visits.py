@@ -19,6 +19,7 @@ from consultations.models import Appointment, ClinicalNote, Prescription
 from consultations.queries import Slot, find_slot, open_slots
 from consultations.states import AppointmentState, PrescriptionState
 from consultations.views.discover import AHEAD, days
+from doctors.models import VisitType
 from doctors.queries import may_practise
 from patients import queries
 from patients.models import Proxy
@@ -159,9 +160,9 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     except (actions.TooLate, diary.MoveTooLate) as refusal:
         messages.warning(request, str(refusal))
         return redirect("consultations:visit", appointment.pk)
-    kind = appointment.visit_type
-    kind.doctor = appointment.doctor
-    slots = [] if slot else open_slots([kind], now, now + AHEAD, now=now)[kind.pk]
+    kinds = VisitType.objects.bookable(now).select_related("doctor").filter(pk=appointment.visit_type_id)
+    offered = {} if slot else open_slots(kinds, now, now + AHEAD, now=now)
+    slots = offered.get(appointment.visit_type_id, [])  # none when the doctor offers this kind no more
     free = [day for day in days(slots, now, AHEAD.days, len(slots)) if day.slots]
     wanted = request.GET.get("day", "")
     context = {

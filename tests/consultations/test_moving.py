@@ -150,6 +150,14 @@ def test_a_patient_is_not_moved_into_another_visit_of_theirs(
     )
 
 
+def test_a_kind_of_visit_that_is_offered_no_more_has_no_other_time(
+    booked: Appointment, amira: Patient, lina: Doctor, browse: Browse
+) -> None:
+    lina.visit_types.update(active=False)
+    page = browse(cast.user_of(amira)).get(place(booked)).content.decode()
+    assert ("?slot=" in page, "Call the clinic, or keep this one" in page) == (False, True)
+
+
 def test_who_may_not_book_for_the_patient_moves_nothing(
     booked: Appointment, mateo: Patient, lina: Doctor, other: Doctor, browse: Browse
 ) -> None:
