@@ -18,7 +18,7 @@ from doctors.models import Doctor
 from doctors.queries import standing
 from patients import queries
 from patients.actions.privacy import PatientsChoice
-from patients.models import Allergy, Condition, Grant, Label, Patient, Proxy, TimelineEntry
+from patients.models import Allergy, Condition, Grant, Label, Limit, Patient, Proxy, TimelineEntry
 from telemed.accounts.context import me
 from telemed.accounts.models import IdentityCheck
 from telemed.core import audit, clock, searches
@@ -43,6 +43,8 @@ def _shown(request: HttpRequest, appointment_id: UUID, call_off: CallOffForm) ->
     appointment = get_object_or_404(booked(doctor), pk=appointment_id)
     audit.record("read", "consultations.appointment", appointment.pk, by=me(request), patient_id=appointment.patient_id)
     if appointment.state == AppointmentState.CANCELLED:
+        if Limit.objects.blocking().filter(patient=appointment.patient_id).exists():
+            raise Http404
         context = {"doctor": doctor, "section": "today", "appointment": appointment, "moves": _moves(appointment)}
         return render(request, "consultations/clinic/visit_off.html", context)
     now = clock.now()

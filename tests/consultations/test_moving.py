@@ -14,7 +14,9 @@ from consultations.invites import calendar_file
 from consultations.models import Appointment, AppointmentMove, Consultation
 from consultations.queries import Slot
 from doctors.models import Doctor
+from patients.actions import limits
 from patients.models import Patient
+from telemed.accounts.models import User
 from telemed.core import audit, clock
 from telemed.core.models import AuditEvent
 from telemed.notifications.models import Message
@@ -247,6 +249,14 @@ def test_a_doctor_says_why_before_the_visit_is_off(
     doctor.post(path, {"reason": "I am ill"})
     page = browse(cast.user_of(amira)).get(f"/visits/{booked.pk}/").content.decode()
     assert (Appointment.objects.get().state, "I am ill" in page) == ("cancelled", True)
+
+
+def test_of_a_patient_whose_data_is_not_used_a_visit_that_is_off_shows_nothing(
+    booked: Appointment, amira: Patient, lina: Doctor, admin: User, browse: Browse, now: datetime
+) -> None:
+    browse(cast.user_of(amira)).post(f"/visits/{booked.pk}/cancel/", {"reason": "I feel well again"})
+    limits.put(amira, "restricted", reason="Asked", by=admin, now=now)
+    assert browse(lina.user).get(f"/clinic/visits/{booked.pk}/").status_code == 404
 
 
 def test_a_move_is_in_the_log_of_the_patient(booked: Appointment, amira: Patient, lina: Doctor, browse: Browse) -> None:
